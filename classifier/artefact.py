@@ -1,0 +1,130 @@
+"""A model's directory: its files, the sums that guard them, and its config.
+
+`SHA256SUMS` has the format of sha256sum(1), so `sha256sum -c SHA256SUMS` checks a model without this program.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+from classifier.errors import ModelError
+
+SUMS_NAME = "SHA256SUMS"
+CONFIG_NAME = "config.json"
+FORMAT = 1
+
+T = TypeVar("T")
+
+
+class Calibration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Platt scaling: probability = 1 / (1 + exp(-(slope · score + intercept))) (Platt 1999)."""
+
+    slope: float
+    intercept: float
+
+
+class Thresholds(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Probability from which on a label is given: for all languages, and for those that have their own."""
+
+    default: float
+    by_language: dict[str, float] = {}
+
+    def of(self, language: str) -> float:
+        """Return the threshold for a post in `language`."""
+        return self.by_language.get(language, self.default)
+
+
+class ScreenConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How the weights of the screen are stored; the two lists go by `POSITIVE_LABELS`."""
+
+    weights: str
+    bits: int
+    hash_version: int
+    scale: float
+    biases: list[float]
+    calibrations: list[Calibration]
+
+
+class LanguageConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How the weights of the language detector are stored."""
+
+    weights: str
+    names: list[str]
+
+
+class ModelConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The contents of `config.json`."""
+
+    format: int
+    version: str
+    labels: list[str]
+    thresholds: dict[str, Thresholds]
+    screen: ScreenConfig
+    language: LanguageConfig
+
+
+def read_file(directory: Path, name: str) -> bytes:
+    """Return the bytes of one file of a model.
+
+    Raises:
+        ModelError: naming the file, if it cannot be read.
+    """
+    try:
+        return (directory / name).read_bytes()
+    except OSError as error:
+        raise ModelError(f"{directory / name}: {error.strerror}; the model is not complete, install it again") from error
+
+
+def verify(directory: Path) -> str:
+    """Check every file of the model in `directory` against its sum.
+
+    Returns:
+        The SHA-256 of the list of sums, which stands for the whole model.
+
+    Raises:
+        ModelError: naming the first file that is missing, altered, or not listed.
+    """
+    sums = read_file(directory, SUMS_NAME)
+    listed = {}
+    for line in sums.decode(errors="replace").splitlines():
+        digest, _, name = line.partition("  ")
+        if len(digest) != 64 or not name or "/" in name:
+            raise ModelError(f"{directory / SUMS_NAME}: not a list of SHA-256 sums: {line[:80]!r}")
+        listed[name] = digest
+    if CONFIG_NAME not in listed:
+        raise ModelError(f"{directory / SUMS_NAME}: {CONFIG_NAME} is not listed; the list is truncated")
+    for name, digest in listed.items():
+        content = read_file(directory, name)
+        if hashlib.sha256(content).hexdigest() != digest:
+            raise ModelError(
+                f"{directory / name}: its SHA-256 is not the one in {SUMS_NAME}; the file is damaged or of another model"
+            )
+    return hashlib.sha256(sums).hexdigest()
+
+
+def write_sums(directory: Path) -> None:
+    """List the sums of all files in `directory`."""
+    names = sorted(path.name for path in directory.iterdir() if path.is_file() and path.name != SUMS_NAME)
+    lines = [f"{hashlib.sha256((directory / name).read_bytes()).hexdigest()}  {name}\n" for name in names]
+    (directory / SUMS_NAME).write_text("".join(lines))
+
+
+def read_config(directory: Path) -> ModelConfig:
+    """Read a model's config.
+
+    Raises:
+        ModelError: if it is not one that this version reads.
+    """
+    try:
+        config = msgspec.json.decode(read_file(directory, CONFIG_NAME), type=ModelConfig)
+    except msgspec.DecodeError as error:
+        raise ModelError(f"{directory / CONFIG_NAME}: {error}") from error
+    if config.format != FORMAT:
+        raise ModelError(
+            f"{directory / CONFIG_NAME}: format {config.format}, this version reads format {FORMAT}; update falsepassage"
+        )
+    return config
