@@ -9,6 +9,9 @@ import msgspec
 POST_TYPE = "com.falsepassage.post.v1"
 """`ce_type` of our own format; a record without that header is read as one."""
 
+WITHDRAWAL_TYPE = "com.falsepassage.post.withdrawn.v1"
+"""`ce_type` of our own word for a post that was deleted."""
+
 
 class Post(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """A social-media post, as the classifier reads it.
@@ -17,7 +20,9 @@ class Post(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     `text` may be empty where `media_text` is not; an explicit null counts as empty.
     """
 
-    id: Annotated[str, msgspec.Meta(description="Unique per platform and prefixed by it, e.g. `bluesky:did:plc:…/3k…`.")]
+    id: Annotated[
+        str, msgspec.Meta(description="Unique per platform and prefixed by it, e.g. `bluesky:did:plc:…/3k…`.")
+    ]
     text: Annotated[str | None, msgspec.Meta(description="What the author wrote. Required; may be empty.")]
     platform: Annotated[str | None, msgspec.Meta(description="Where it was posted, e.g. `telegram`.")] = None
     author: Annotated[str | None, msgspec.Meta(description="The account, as the platform names it.")] = None

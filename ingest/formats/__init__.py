@@ -8,12 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from ingest.formats import own
-from ingest.post import POST_TYPE, Event
+from ingest.formats import bluesky, mastodon, own, telegram, x
+from ingest.post import POST_TYPE, WITHDRAWAL_TYPE, Event
 
 Format = Callable[[bytes], Event]
 
 FORMATS: Mapping[str, Format] = {
     POST_TYPE: own.decode,
+    WITHDRAWAL_TYPE: own.decode_withdrawal,
+    "com.falsepassage.bluesky.jetstream.v1": bluesky.decode,
+    "com.falsepassage.mastodon.status.v1": mastodon.decode,
+    "com.falsepassage.x.tweet.v2": x.decode,
+    "com.falsepassage.telegram.message.v1": telegram.decode,
 }
 """`ce_type` → the function that reads it."""

@@ -1,13 +1,14 @@
-"""Our own format: the JSON of a `Post`, see `ingest.post`."""
+"""Our own formats: the JSON of a `Post` and of a `Withdrawal`, see `ingest.post`."""
 
 from __future__ import annotations
 
 import msgspec
 
 from ingest.formats.strict_json import check_id, check_utf8, decode_json
-from ingest.post import Post
+from ingest.post import Post, Withdrawal
 
 POST_DECODER = msgspec.json.Decoder(Post)
+WITHDRAWAL_DECODER = msgspec.json.Decoder(Withdrawal)
 
 
 def decode(value: bytes) -> Post:
@@ -20,3 +21,15 @@ def decode(value: bytes) -> Post:
     check_utf8(value)  # the decoder skips unknown fields unread, and those pass through to the review topic
     check_id(post.id)
     return post
+
+
+def decode_withdrawal(value: bytes) -> Withdrawal:
+    """Read the JSON of a withdrawal.
+
+    Raises:
+        DecodeError: if `value` is not one.
+    """
+    withdrawal = decode_json(WITHDRAWAL_DECODER, value)
+    check_utf8(value)
+    check_id(withdrawal.id)
+    return withdrawal

@@ -1,0 +1,54 @@
+"""Why a post was flagged, for the person who reads it: evidence and one plain sentence.
+
+The screen knows weights and no meanings. So it points at contacts and prices, which can be told by their form, and names
+the words that weighed most; it does not guess at the other kinds of evidence.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from classifier.verdict import POSITIVE_LABELS, Evidence, EvidenceKind, Label
+from ingest.post import Post
+
+if TYPE_CHECKING:
+    from classifier.screen import Screen
+
+_PATTERNS: tuple[tuple[EvidenceKind, re.Pattern[str]], ...] = (
+    ("contact", re.compile(r"(?<![\w.])@\w{3,}|(?:https?://)?(?:t|wa)\.me/\S+|[\w.+-]+@[\w-]+\.\w+|\+?\d[\d ()./-]{7,}\d")),
+    ("price", re.compile(r"[$€£₺]\s?\d[\d.,]*\s?[kK]?|\d[\d.,]*\s?[kK]?\s?[$€£₺]|\d[\d.,]*\s?(?:euros?|eur|usd|gbp|pounds?)\b", re.I)),
+)  # fmt: skip
+_MOST_WORDS = 5
+
+
+def explain(
+    screen: Screen, post: Post, label: Label, score: float, threshold: float
+) -> tuple[list[Evidence], str]:
+    """Return the evidence in a flagged post and the reason in words."""
+    fields = [("text", post.text or ""), *((f"media_text/{i}", text) for i, text in enumerate(post.media_text or ()))]
+    evidence = [found for name, text in fields for found in _find(name, text)]
+    words = heaviest_words(screen, "\n".join(text for _, text in fields), POSITIVE_LABELS.index(label))
+    reason = f"{label} with probability {score:.2f}, threshold {threshold:.2f}; the words that weighed most: "
+    return evidence, reason + ", ".join(words)
+
+
+def heaviest_words(screen: Screen, text: str, label: int) -> list[str]:
+    """Return the few words of `text` that moved its score most towards `label`, the heaviest first."""
+    shares = screen.weigh_characters(text, label)
+    weights: dict[str, float] = {}
+    for word in re.finditer(r"\S+", text):
+        weights[word.group()] = max(weights.get(word.group(), 0.0), float(shares[word.start() : word.end()].sum()))
+    heaviest = sorted(weights, key=lambda word: -weights[word])[:_MOST_WORDS]
+    return [word[:40] for word in heaviest if weights[word] > 0]
+
+
+def _find(field: str, text: str) -> Iterator[Evidence]:
+    taken: list[tuple[int, int]] = []
+    for kind, pattern in _PATTERNS:
+        for match in pattern.finditer(text):
+            start, end = match.span()
+            if all(end <= first or start >= last for first, last in taken):
+                taken.append((start, end))
+                yield Evidence(kind=kind, field=field, start=start, end=end, text=match.group())

@@ -1,0 +1,1 @@
+"""From the corpus to a model. Needs the extra `train`."""

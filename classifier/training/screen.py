@@ -1,0 +1,107 @@
+"""Training of the screen and of the language detector with scikit-learn."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from classifier import language, ngrams
+from classifier.artefact import Calibration, ScreenConfig
+from classifier.screen import CHUNK, Screen
+from classifier.text import read
+from classifier.verdict import POSITIVE_LABELS
+
+MAX_WEIGHT = 4095
+"""Largest stored weight: 12 bits, so that the sum over the longest post there may be fits 32."""
+
+
+def features(texts: Sequence[str], bits: int) -> Any:
+    """Return what the screen sums up, as a sparse matrix of shape [texts, 2 ** bits]: counts by root of their number."""
+    from scipy import sparse
+
+    blocks = []
+    for at in range(0, len(texts), CHUNK):
+        reading = read(texts[at : at + CHUNK])
+        rows = np.repeat(np.arange(len(reading)), np.diff(np.append(reading.starts, len(reading.codes))))
+        found = list(ngrams.buckets(reading, bits))
+        columns = np.concatenate(found)
+        values = np.repeat(1 / np.sqrt(np.maximum(ngrams.counts(reading), 1)), np.bincount(rows))
+        matrix = sparse.csr_matrix(
+            (np.tile(values, len(found)), (np.tile(rows, len(found)), columns)), shape=(len(reading), 1 << bits)
+        )
+        matrix.sum_duplicates()
+        blocks.append(matrix)
+    stacked = sparse.vstack(blocks).tocsr()
+    stacked.data[stacked.indices == 0] = 0
+    return stacked
+
+
+def train_screen(
+    texts: Sequence[str],
+    labels: NDArray[np.int8],
+    weights: NDArray[np.float64],
+    held_out: tuple[Sequence[str], NDArray[np.int8], NDArray[np.float64]],
+    *,
+    bits: int = 18,
+    strength: float = 30.0,
+    seed: int = 1,
+) -> Screen:
+    """Fit one logistic regression a label and calibrate it on posts that it has not seen.
+
+    Args:
+        texts: what is learnt from, with `labels` (indexes into `LABELS`) and a weight each, both of shape [texts].
+        held_out: texts, labels and weights for the calibration, of other groups.
+        strength: inverse regularisation (scikit-learn's C).
+    """
+    from sklearn.linear_model import LogisticRegression
+
+    x = features(texts, bits)
+    coefficients, biases = [], []
+    for label in range(len(POSITIVE_LABELS)):
+        model = LogisticRegression(C=strength, solver="liblinear", dual=True, max_iter=300, random_state=seed)
+        model.fit(x, labels == label, sample_weight=weights)
+        coefficients.append(model.coef_[0])
+        biases.append(float(model.intercept_[0]))
+    matrix = np.array(coefficients)
+    matrix[:, 0] = 0
+    scale = MAX_WEIGHT / float(np.abs(matrix).max())
+    stored = np.rint(matrix * scale).astype(np.int16)
+    identity = [Calibration(1.0, 0.0)] * len(POSITIVE_LABELS)
+    config = ScreenConfig("screen.npy", bits, ngrams.HASH_VERSION, scale, biases, identity)
+    scores = Screen(stored, config).score(held_out[0])
+    calibrations = [
+        calibrate(scores[:, label], held_out[1] == label, held_out[2]) for label in range(len(POSITIVE_LABELS))
+    ]
+    return Screen(stored, ScreenConfig("screen.npy", bits, ngrams.HASH_VERSION, scale, biases, calibrations))
+
+
+def calibrate(scores: NDArray[np.float64], truth: NDArray[np.bool_], weights: NDArray[np.float64]) -> Calibration:
+    """Fit Platt's sigmoid to raw scores, shape [posts]."""
+    from sklearn.linear_model import LogisticRegression
+
+    model = LogisticRegression(C=1e6).fit(scores[:, None], truth, sample_weight=weights)
+    return Calibration(float(model.coef_[0, 0]), float(model.intercept_[0]))
+
+
+def train_language_detector(
+    texts: Sequence[str], names: Sequence[str], *, smoothing: float = 0.5
+) -> tuple[NDArray[np.int16], list[str]]:
+    """Count pairs of characters by language.
+
+    Returns:
+        Weights of shape [2 ** BITS, languages] and the languages.
+    """
+    found = sorted(set(names))
+    column = {name: i for i, name in enumerate(found)}
+    totals = np.zeros((1 << language.BITS, len(found)))
+    buckets = language.pairs(texts)
+    for bucket, name in zip(buckets, names, strict=True):
+        totals[:, column[name]] += np.bincount(bucket, minlength=1 << language.BITS)
+    totals[0] = 0
+    likelihood = np.log((totals + smoothing) / (totals + smoothing).sum(axis=0))
+    likelihood -= likelihood.mean(axis=1, keepdims=True)
+    likelihood[0] = 0
+    return np.rint(likelihood * language.SCALE).astype(np.int16), found
