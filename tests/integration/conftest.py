@@ -23,7 +23,7 @@ with warnings.catch_warnings():
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Quick tests first, then those with a broker of their own, then those that share one: never two brokers at once."""
+    """Quick tests first, then those with a broker of their own, then those that share one: one broker at a time."""
     items.sort(key=_broker_order)
 
 
@@ -58,6 +58,6 @@ def own_kafka() -> Iterator[ApacheKafka]:
 
 @pytest.fixture
 def topic_prefix(request: pytest.FixtureRequest) -> str:
-    """Begins the names of this test's topics, groups and transactional ids; no other test, of this run or another's, has it."""
+    """Begins the names of this test's topics, groups and transactional ids; no other test or run has it."""
     name = re.sub(r"[^A-Za-z0-9-]+", "-", request.node.name)[:60]
     return f"{name}-{uuid.uuid4().hex[:8]}."

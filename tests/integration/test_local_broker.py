@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import os
 from pathlib import Path
 
 import pytest
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
-from kafka.errors import KafkaError
 
 from serving.local_broker import ApacheKafka, EmbeddedBroker, LocalBrokerError
 
@@ -52,7 +52,10 @@ def test_it_listens_on_the_loopback_address_alone(kafka: ApacheKafka) -> None:
     tables = [Path(f"/proc/{kafka.pid}/net/{name}") for name in ("tcp", "tcp6")]
     if not all(table.exists() for table in tables):
         pytest.skip("needs Linux's /proc")
-    inodes = {os.readlink(fd) for fd in Path(f"/proc/{kafka.pid}/fd").iterdir() if fd.is_symlink()}
+    inodes = set()
+    for fd in Path(f"/proc/{kafka.pid}/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):  # closed in between
+            inodes.add(str(fd.readlink()))
     rows = [line.split() for table in tables for line in table.read_text().splitlines()[1:]]
     listening = [row[1].partition(":")[0] for row in rows if row[3] == "0A" and f"socket:[{row[9]}]" in inodes]
     assert len(listening) == 2

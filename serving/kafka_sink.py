@@ -1,0 +1,156 @@
+"""Results into Kafka: one transaction holds a batch's outputs and the offsets they were made from.
+
+The consumer's membership goes along with the offsets, so the broker refuses a worker that has been replaced (KIP-447).
+Whatever fails before the commit leaves nothing behind, and the caller may try again; a producer that cannot even abort
+is replaced by a new one with the same transactional id, whose start aborts what the old one left open.
+
+Order: begin → send → flush → offsets → commit. `flush` comes before the offsets so that a send that failed is seen
+while the transaction can still be aborted.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from kafka import KafkaProducer, TopicPartition
+from kafka.errors import (
+    AuthorizationError,
+    KafkaError,
+    MessageSizeTooLargeError,
+    ProducerFencedError,
+    SaslAuthenticationFailedError,
+)
+from kafka.structs import OffsetAndMetadata
+
+from ingest.kafka_connection import KafkaConnection
+from ingest.source import Partition
+from serving.errors import FencedError, SinkError, TransactionAborted
+from serving.sinks import Output
+
+log = logging.getLogger(__name__)
+
+_MAX_REQUEST_BYTES = 64 * 1024 * 1024
+"""The topic's own max.message.bytes is the limit that counts; the producer's must not be lower."""
+
+
+class KafkaSink:
+    """Implements `serving.sinks.Sink`.
+
+    Args:
+        transactional_id: stable for one instance, different for two that run at the same time.
+        transaction_timeout_s: how long an open transaction of a worker that died may hold back readers of committed
+            records.
+    """
+
+    def __init__(self, connection: KafkaConnection, transactional_id: str, transaction_timeout_s: float = 10.0) -> None:
+        self._connection = connection
+        self._transactional_id = transactional_id
+        self._transaction_timeout_s = transaction_timeout_s
+        self._producer: Any = None
+        self._started = False
+
+    def start(self) -> None:
+        """Connect, take the transactional id and abort what an earlier holder of it left open.
+
+        Raises:
+            SinkError: if the broker cannot be reached or refuses.
+        """
+        try:
+            self._producer = KafkaProducer(
+                **self._connection.options(),
+                transactional_id=self._transactional_id,
+                transaction_timeout_ms=int(self._transaction_timeout_s * 1000),
+                max_block_ms=30_000,
+                max_request_size=_MAX_REQUEST_BYTES,
+                compression_type="lz4",
+                metrics_enabled=False,
+            )
+            self._producer.init_transactions()
+        except KafkaError as error:
+            self._discard()
+            raise self._translate(error, "starting a transactional producer") from error
+        self._started = True
+
+    def write(self, outputs: Sequence[Output], offsets: Mapping[Partition, int], group_metadata: Any) -> None:
+        """See `serving.sinks.Sink.write`."""
+        if self._producer is None:
+            self._restart()
+        producer = self._producer
+        try:
+            producer.begin_transaction()
+            sent = [self._send(output) for output in outputs]
+            if sent:
+                producer.flush()
+                _raise_failed(sent)
+            committed = {TopicPartition(*each): OffsetAndMetadata(offset) for each, offset in offsets.items()}
+            producer.send_offsets_to_transaction(committed, group_metadata)
+            producer.commit_transaction()
+        except KafkaError as error:
+            self._abort(error)
+            raise self._translate(error, "the transaction") from error
+
+    def close(self) -> None:
+        """Close the producer; an open transaction ends as aborted."""
+        self._discard(timeout_s=5.0)
+
+    def _send(self, output: Output) -> Any:
+        headers = [(name, value if value is not None else b"") for name, value in output.headers]
+        return self._producer.send(
+            output.topic, key=output.key, value=output.value, headers=headers, timestamp_ms=output.timestamp_ms
+        )
+
+    def _restart(self) -> None:
+        try:
+            self.start()
+        except SinkError as error:
+            if isinstance(error, FencedError) or not isinstance(error, TransactionAborted):
+                raise
+            raise TransactionAborted(str(error)) from error
+
+    def _abort(self, error: KafkaError) -> None:
+        if isinstance(error, ProducerFencedError):
+            self._discard()
+            return
+        try:
+            self._producer.abort_transaction()
+        except KafkaError:
+            log.info("the transaction could not be aborted; its producer is replaced", exc_info=True)
+            self._discard()
+
+    def _discard(self, timeout_s: float = 0.0) -> None:
+        producer, self._producer = self._producer, None
+        if producer is not None:
+            with contextlib.suppress(KafkaError):
+                producer.close(timeout=timeout_s)
+
+    def _translate(self, error: KafkaError, doing: str) -> SinkError:
+        cause: BaseException | None = error
+        while cause is not None:
+            if isinstance(cause, ProducerFencedError):
+                return FencedError(
+                    f"another worker uses the transactional id {self._transactional_id}; this one stops. If both should "
+                    "run, give each its own FALSEPASSAGE_INSTANCE_ID"
+                )
+            if isinstance(cause, SaslAuthenticationFailedError):
+                return SinkError(f"the broker does not accept the credentials ({cause}); check sasl_username, sasl_password")
+            if isinstance(cause, AuthorizationError):
+                return SinkError(
+                    f"{doing} is forbidden ({cause}); give this user WRITE on the output topics and on the transactional id"
+                )
+            if isinstance(cause, MessageSizeTooLargeError):
+                return SinkError(f"a record is larger than its topic allows ({cause}); raise the topic's max.message.bytes")
+            cause = cause.args[1] if len(cause.args) > 1 and isinstance(cause.args[1], BaseException) else cause.__cause__
+        if not self._started:
+            return SinkError(f"{doing} failed at {self._connection.bootstrap_servers}: {type(error).__name__}: {error}")
+        return TransactionAborted(f"{doing} failed: {type(error).__name__}: {error}")
+
+
+def _raise_failed(sent: Sequence[Any]) -> None:
+    for future in sent:
+        if future.failed():
+            raise future.exception
+
+
