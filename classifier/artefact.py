@@ -76,7 +76,9 @@ def read_file(directory: Path, name: str) -> bytes:
     try:
         return (directory / name).read_bytes()
     except OSError as error:
-        raise ModelError(f"{directory / name}: {error.strerror}; the model is not complete, install it again") from error
+        raise ModelError(
+            f"{directory / name}: {error.strerror}; the model is not complete, install it again"
+        ) from error
 
 
 def verify(directory: Path) -> str:

@@ -1,9 +1,9 @@
 """Errors of the package `classifier`.
 
-    ClassifierError
-    ├── ModelError     a model's files are missing, altered or of another version
-    ├── CorpusError    a labelled post breaks the rules of the corpus
-    └── TrainingError  training cannot go on with what it was given
+ClassifierError
+├── ModelError     a model's files are missing, altered or of another version
+├── CorpusError    a labelled post breaks the rules of the corpus
+└── TrainingError  training cannot go on with what it was given
 """
 
 from __future__ import annotations

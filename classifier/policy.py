@@ -18,7 +18,9 @@ class Policy:
     """
 
     def __init__(self, thresholds: Mapping[str, Thresholds], languages: Sequence[str]) -> None:
-        self._table = np.array([[thresholds[label].of(language) for label in POSITIVE_LABELS] for language in languages])
+        self._table = np.array(
+            [[thresholds[label].of(language) for label in POSITIVE_LABELS] for language in languages]
+        )
 
     def decide(
         self, scores: NDArray[np.float64], languages: NDArray[np.int8]

@@ -18,14 +18,12 @@ if TYPE_CHECKING:
 
 _PATTERNS: tuple[tuple[EvidenceKind, re.Pattern[str]], ...] = (
     ("contact", re.compile(r"(?<![\w.])@\w{3,}|(?:https?://)?(?:t|wa)\.me/\S+|[\w.+-]+@[\w-]+\.\w+|\+?\d[\d ()./-]{7,}\d")),
-    ("price", re.compile(r"[$€£₺]\s?\d[\d.,]*\s?[kK]?|\d[\d.,]*\s?[kK]?\s?[$€£₺]|\d[\d.,]*\s?(?:euros?|eur|usd|gbp|pounds?)\b", re.I)),
+    ("price", re.compile(r"[$€£₺]\s?\d[\d.,]*\s?[kK]?|\d[\d.,]*\s?[kK]?\s?[$€£₺]|\d[\d.,]*\s?(?:euros?|eur|usd|gbp|pounds?)\b", re.IGNORECASE)),
 )  # fmt: skip
 _MOST_WORDS = 5
 
 
-def explain(
-    screen: Screen, post: Post, label: Label, score: float, threshold: float
-) -> tuple[list[Evidence], str]:
+def explain(screen: Screen, post: Post, label: Label, score: float, threshold: float) -> tuple[list[Evidence], str]:
     """Return the evidence in a flagged post and the reason in words."""
     fields = [("text", post.text or ""), *((f"media_text/{i}", text) for i, text in enumerate(post.media_text or ()))]
     evidence = [found for name, text in fields for found in _find(name, text)]

@@ -35,8 +35,9 @@ class Screen:
 
     def __init__(self, weights: NDArray[np.int16], config: ScreenConfig) -> None:
         self.config = config
+        self.weights = weights
         # Both labels' weights in one 64-bit number: one look-up and one addition serve the two. The sums stay exact
-        # as long as the lower one fits 32 bits: 21,000 n-grams at the largest weight, and 16 times that at the usual.
+        # as long as the lower one fits 32 bits: half a million n-grams at the largest weight that training stores.
         first, second = weights.astype(np.int64)
         self._packed = first * _LOW + second
         self._packed[0] = 0

@@ -1,9 +1,9 @@
 """Errors of the package `ingest`.
 
-    IngestError
-    ├── DecodeError          one record cannot be read: it becomes a dead letter
-    ├── SourceError          the source is broken: the worker stops and says what to do
-    └── TopicError           a topic cannot be created or described
+IngestError
+├── DecodeError          one record cannot be read: it becomes a dead letter
+├── SourceError          the source is broken: the worker stops and says what to do
+└── TopicError           a topic cannot be created or described
 """
 
 from __future__ import annotations

@@ -312,7 +312,9 @@ class KafkaSource(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-pyt
 
 def _advice(error: BaseException, connection: KafkaConnection) -> str:
     if isinstance(error, SaslAuthenticationFailedError):
-        return f"the broker does not accept the credentials ({error}); check the settings sasl_username and sasl_password"
+        return (
+            f"the broker does not accept the credentials ({error}); check the settings sasl_username and sasl_password"
+        )
     if isinstance(error, AuthorizationError):
         return f"the broker forbids reading ({error}); give this user READ on the topic and on the group"
     if isinstance(error, FencedInstanceIdError):

@@ -29,9 +29,7 @@ def _retained(days: int, **more: str) -> dict[str, str]:
     return {"cleanup.policy": "delete", "retention.ms": str(days * DAY_MS), **more}
 
 
-POSTS = TopicSpec(
-    "posts", "posts to be read, in our own format or a platform's", "author", "Post", 12, _retained(3)
-)
+POSTS = TopicSpec("posts", "posts to be read, in our own format or a platform's", "author", "Post", 12, _retained(3))
 REVIEW = TopicSpec(
     "review", "flagged posts for moderators, and withdrawals", "post id", "ReviewItem", 6,
     _retained(30, **{"max.message.bytes": str(4 * MIB)}),
@@ -40,9 +38,7 @@ AUDIT = TopicSpec(
     "audit", "a sample of unflagged posts with known probability", "post id", "AuditItem", 3,
     _retained(30, **{"max.message.bytes": str(4 * MIB)}),
 )  # fmt: skip
-DECISIONS = TopicSpec(
-    "decisions", "what moderators decided", "post id", "Decision", 3, {"cleanup.policy": "compact"}
-)
+DECISIONS = TopicSpec("decisions", "what moderators decided", "post id", "Decision", 3, {"cleanup.policy": "compact"})
 DEAD_LETTERS = TopicSpec(
     "dead-letters", "records that could not be read, untouched", "as it came", "as it came", 3,
     _retained(14, **{"max.message.bytes": str(16 * MIB)}),

@@ -1,11 +1,11 @@
 """Errors of the package `serving`.
 
-    ServingError
-    ├── SettingsError        a setting is wrong: nothing is started
-    ├── SinkError            what was made of the posts cannot be written: the worker stops
-    │   ├── FencedError      another worker has taken this one's place
-    │   └── TransactionAborted   this try failed and left nothing behind: try again
-    └── DeadLetterError      dead letters cannot be listed or replayed
+ServingError
+├── SettingsError        a setting is wrong: nothing is started
+├── SinkError            what was made of the posts cannot be written: the worker stops
+│   ├── FencedError      another worker has taken this one's place
+│   └── TransactionAborted   this try failed and left nothing behind: try again
+└── DeadLetterError      dead letters cannot be listed or replayed
 """
 
 from __future__ import annotations

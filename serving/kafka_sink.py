@@ -15,7 +15,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from kafka import KafkaProducer, TopicPartition
+from kafka import KafkaAdminClient, KafkaProducer, TopicPartition
 from kafka.errors import (
     AuthorizationError,
     KafkaError,
@@ -51,6 +51,7 @@ class KafkaSink:
         self._transaction_timeout_s = transaction_timeout_s
         self._producer: Any = None
         self._started = False
+        self._in_doubt = False
 
     def start(self) -> None:
         """Connect, take the transactional id and abort what an earlier holder of it left open.
@@ -78,7 +79,11 @@ class KafkaSink:
         """See `serving.sinks.Sink.write`."""
         if self._producer is None:
             self._restart()
+        if self._in_doubt and self._was_committed(offsets, group_metadata.group_id):
+            self._in_doubt = False
+            return
         producer = self._producer
+        committing = False
         try:
             producer.begin_transaction()
             sent = [self._send(output) for output in outputs]
@@ -87,8 +92,10 @@ class KafkaSink:
                 _raise_failed(sent)
             committed = {TopicPartition(*each): OffsetAndMetadata(offset) for each, offset in offsets.items()}
             producer.send_offsets_to_transaction(committed, group_metadata)
+            committing = True
             producer.commit_transaction()
         except KafkaError as error:
+            self._in_doubt = committing
             self._abort(error)
             raise self._translate(error, "the transaction") from error
 
@@ -101,6 +108,21 @@ class KafkaSink:
         return self._producer.send(
             output.topic, key=output.key, value=output.value, headers=headers, timestamp_ms=output.timestamp_ms
         )
+
+    def _was_committed(self, offsets: Mapping[Partition, int], group_id: str) -> bool:
+        """Whether a commit whose answer was lost took effect after all: then its offsets are the group's.
+
+        Only asked once the transaction is settled, by an abort or by a new producer's start.
+        """
+        try:
+            admin = KafkaAdminClient(**self._connection.options())
+            try:
+                found = admin.list_group_offsets(group_id)[group_id]
+            finally:
+                admin.close()
+        except KafkaError as error:
+            raise TransactionAborted(f"cannot tell whether the last commit took effect: {error}") from error
+        return all(each in found and found[each].offset >= offset for each, offset in offsets.items())
 
     def _restart(self) -> None:
         try:
@@ -135,14 +157,20 @@ class KafkaSink:
                     "run, give each its own FALSEPASSAGE_INSTANCE_ID"
                 )
             if isinstance(cause, SaslAuthenticationFailedError):
-                return SinkError(f"the broker does not accept the credentials ({cause}); check sasl_username, sasl_password")
+                return SinkError(
+                    f"the broker does not accept the credentials ({cause}); check sasl_username, sasl_password"
+                )
             if isinstance(cause, AuthorizationError):
                 return SinkError(
                     f"{doing} is forbidden ({cause}); give this user WRITE on the output topics and on the transactional id"
                 )
             if isinstance(cause, MessageSizeTooLargeError):
-                return SinkError(f"a record is larger than its topic allows ({cause}); raise the topic's max.message.bytes")
-            cause = cause.args[1] if len(cause.args) > 1 and isinstance(cause.args[1], BaseException) else cause.__cause__
+                return SinkError(
+                    f"a record is larger than its topic allows ({cause}); raise the topic's max.message.bytes"
+                )
+            cause = (
+                cause.args[1] if len(cause.args) > 1 and isinstance(cause.args[1], BaseException) else cause.__cause__
+            )
         if not self._started:
             return SinkError(f"{doing} failed at {self._connection.bootstrap_servers}: {type(error).__name__}: {error}")
         return TransactionAborted(f"{doing} failed: {type(error).__name__}: {error}")
@@ -152,5 +180,3 @@ def _raise_failed(sent: Sequence[Any]) -> None:
     for future in sent:
         if future.failed():
             raise future.exception
-
-

@@ -30,15 +30,9 @@ class WorkerMetrics:
         self.posts_scored = counter(
             "posts_scored_total", "Posts the classifier judged, by what it said.", ["label", "language", "stage"]
         )
-        self.posts_flagged = counter(
-            "posts_flagged_total", "Posts sent to the review topic.", ["label", "language"]
-        )
-        self.posts_audited = counter(
-            "posts_audited_total", "Unflagged posts drawn for the audit topic.", ["language"]
-        )
-        self.posts_skipped = counter(
-            "posts_skipped_total", "Records with nothing to judge, by why.", ["reason"]
-        )
+        self.posts_flagged = counter("posts_flagged_total", "Posts sent to the review topic.", ["label", "language"])
+        self.posts_audited = counter("posts_audited_total", "Unflagged posts drawn for the audit topic.", ["language"])
+        self.posts_skipped = counter("posts_skipped_total", "Records with nothing to judge, by why.", ["reason"])
         self.posts_withdrawn = counter(
             "posts_withdrawn_total", "Deletions passed on to the review topic.", ["platform"]
         )

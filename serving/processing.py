@@ -204,7 +204,6 @@ def _platform_label(platform: str | None) -> str:
 
 
 _PLATFORMS = frozenset(
-    "bluesky discord facebook forum instagram mastodon news reddit rss snapchat telegram threads tiktok viber vk web "
-    "whatsapp x youtube".split()
+    ["bluesky", "discord", "facebook", "forum", "instagram", "mastodon", "news", "reddit", "rss", "snapchat", "telegram", "threads", "tiktok", "viber", "vk", "web", "whatsapp", "x", "youtube"]
 )
 """Platforms that are counted by name; all others together."""

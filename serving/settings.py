@@ -50,13 +50,17 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     instance_id: Annotated[
         str, _described("Name of this worker, different for each; by default host name and metrics port.")
     ] = ""
-    static_membership: Annotated[bool, _described("Join under the instance id, so that a quick restart moves nothing.")] = False
+    static_membership: Annotated[
+        bool, _described("Join under the instance id, so that a quick restart moves nothing.")
+    ] = False
 
     batch_max_posts: Annotated[Positive, _described("Most records in a batch.")] = 5_000
     batch_max_bytes: Annotated[Positive, _described("Most bytes of values in a batch.")] = 8 * 1024 * 1024
     batch_max_wait_s: Annotated[Seconds, _described("Longest wait for a batch to fill.")] = 0.2
     session_timeout_s: Annotated[Seconds, _described("A worker not heard of for so long is replaced.")] = 8.0
-    transaction_timeout_s: Annotated[Seconds, _described("An open transaction of a dead worker ends after this.")] = 10.0
+    transaction_timeout_s: Annotated[Seconds, _described("An open transaction of a dead worker ends after this.")] = (
+        10.0
+    )
     shutdown_timeout_s: Annotated[Seconds, _described("How long SIGTERM waits for the batch under way.")] = 30.0
 
     model: Annotated[str, _described("Directory of the model.")] = str(SHIPPED_MODEL)
@@ -71,7 +75,9 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     metrics_host: Annotated[str, _described("Address of /metrics, /livez and /readyz.")] = "127.0.0.1"
     metrics_port: Annotated[int, msgspec.Meta(ge=0, le=65535), _described("Its port; 0 takes a free one.")] = 9464
     log_format: Annotated[Literal["json", "text"], _described("Form of the log lines.")] = "json"
-    log_level: Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], _described("Least level that is logged.")] = "INFO"
+    log_level: Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], _described("Least level that is logged.")] = (
+        "INFO"
+    )
 
     @property
     def connection(self) -> KafkaConnection:
@@ -135,9 +141,7 @@ def _gather(flags: Mapping[str, Any], environ: Mapping[str, str], file: Path | N
     if path is not None:
         gathered |= {name: (value, str(path)) for name, value in _read_toml(path).items()}
     gathered |= _read_environment(environ)
-    gathered |= {
-        name: (value, f"--{name.replace('_', '-')}") for name, value in flags.items() if value is not None
-    }
+    gathered |= {name: (value, f"--{name.replace('_', '-')}") for name, value in flags.items() if value is not None}
     return gathered
 
 
