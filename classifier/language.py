@@ -17,7 +17,7 @@ from classifier.artefact import LanguageConfig, read_file
 from classifier.errors import ModelError
 
 UNDETERMINED = "und"
-READ_CHARS = 80
+READ_CHARS = 56
 """How much of a post is looked at, in characters."""
 BITS = 12
 MIN_MARGIN = 60

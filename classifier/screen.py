@@ -19,7 +19,7 @@ from classifier.errors import ModelError
 from classifier.text import Reading, align, read
 from classifier.verdict import POSITIVE_LABELS
 
-CHUNK = 512
+CHUNK = 256
 """Texts read at once: their arrays stay in the processor's second-level cache, which makes them twice as quick."""
 
 _LOW = np.int64(1 << 32)

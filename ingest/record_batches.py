@@ -19,6 +19,8 @@ from kafka.protocol.consumer import IsolationLevel
 
 _LOG_APPEND_TIME = 1
 _new = tuple.__new__
+_NO_HEADERS: list[tuple[str, bytes | None]] = []
+"""Shared by all records without headers: nobody changes a record's headers, and a list a record costs time."""
 
 
 class RawName(str):
@@ -151,7 +153,7 @@ def unpack(batch: Any, topic: str, partition: int) -> Iterator[ConsumerRecord]:
 
             if data[at] == 0:
                 at += 1
-                headers, header_size = [], -1
+                headers, header_size = _NO_HEADERS, -1
             else:
                 headers, header_size, at = _headers(data, at)
             if at != end:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
 
@@ -40,19 +41,26 @@ class Worker:
         self._stopping.set()
 
     def run(self) -> None:
-        """Work until stopped.
+        """Work until stopped; one batch is judged while the one before it is being committed.
 
         Raises:
             SourceError, SinkError: what broke, and what to do about it.
         """
-        while not self._stopping.is_set():
-            batch = self._source.next_batch(_POLL_S)
-            if batch is not None:
-                self.work_on(batch)
+        with ThreadPoolExecutor(1, thread_name_prefix="commit") as committer:
+            committing: Future[None] | None = None
+            while not self._stopping.is_set():
+                batch = self._source.next_batch(_POLL_S)
+                result = None if batch is None else self._processor.process(batch.records)
+                if committing is not None:
+                    committing.result()
+                    committing = None
+                if batch is not None and result is not None:
+                    committing = committer.submit(self.finish, batch, result)
+            if committing is not None:
+                committing.result()
 
-    def work_on(self, batch: Batch) -> None:
-        """Judge one batch and commit it, or what is still ours of it."""
-        result = self._processor.process(batch.records)
+    def finish(self, batch: Batch, result: Result) -> None:
+        """Commit what came of a batch, or of what is still ours of it, and count it."""
         kept = self._commit(batch, result)
         if kept == batch.slices.keys():
             self._count(batch, result)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import signal
@@ -66,6 +67,9 @@ def run_worker(settings: Settings) -> None:
                 "metrics": f"http://{health.host}:{health.port}/metrics",
             },
         )
+        # Records and posts hold no cycles, and there are thousands alive at any time: look for cycles rarely.
+        gc.freeze()
+        gc.set_threshold(100_000, 50, 100)
         worker.run()
         log.info("worker stopped")
     finally:
