@@ -76,9 +76,7 @@ def read_file(directory: Path, name: str) -> bytes:
     try:
         return (directory / name).read_bytes()
     except OSError as error:
-        raise ModelError(
-            f"{directory / name}: {error.strerror}; the model is not complete, install it again"
-        ) from error
+        raise ModelError(f"{directory / name}: {error.strerror}; the model is incomplete, install it again") from error
 
 
 def verify(directory: Path) -> str:
@@ -127,6 +125,6 @@ def read_config(directory: Path) -> ModelConfig:
         raise ModelError(f"{directory / CONFIG_NAME}: {error}") from error
     if config.format != FORMAT:
         raise ModelError(
-            f"{directory / CONFIG_NAME}: format {config.format}, this version reads format {FORMAT}; update falsepassage"
+            f"{directory / CONFIG_NAME}: format {config.format}, this version reads {FORMAT}; update falsepassage"
         )
     return config

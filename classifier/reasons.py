@@ -1,7 +1,7 @@
 """Why a post was flagged, for the person who reads it: evidence and one plain sentence.
 
-The screen knows weights and no meanings. So it points at contacts and prices, which can be told by their form, and names
-the words that weighed most; it does not guess at the other kinds of evidence.
+The screen knows weights and no meanings. So it points at contacts and prices, which can be told by their form, and
+names the words that weighed most; it does not guess at the other kinds of evidence.
 """
 
 from __future__ import annotations
@@ -16,10 +16,21 @@ from ingest.post import Post
 if TYPE_CHECKING:
     from classifier.screen import Screen
 
+_CONTACT = r"""
+    (?<![\w.])@\w{3,}                      # a handle
+  | (?:https?://)?(?:t|wa)\.me/\S+          # a messenger's link
+  | [\w.+-]+@[\w-]+\.\w+                   # a mail address
+  | \+?\d[\d ()./-]{7,}\d                  # a telephone number
+"""
+_PRICE = r"""
+    [$€£₺]\s?\d[\d.,]*\s?k?
+  | \d[\d.,]*\s?k?\s?[$€£₺]
+  | \d[\d.,]*\s?(?:euros?|eur|usd|gbp|pounds?)\b
+"""
 _PATTERNS: tuple[tuple[EvidenceKind, re.Pattern[str]], ...] = (
-    ("contact", re.compile(r"(?<![\w.])@\w{3,}|(?:https?://)?(?:t|wa)\.me/\S+|[\w.+-]+@[\w-]+\.\w+|\+?\d[\d ()./-]{7,}\d")),
-    ("price", re.compile(r"[$€£₺]\s?\d[\d.,]*\s?[kK]?|\d[\d.,]*\s?[kK]?\s?[$€£₺]|\d[\d.,]*\s?(?:euros?|eur|usd|gbp|pounds?)\b", re.IGNORECASE)),
-)  # fmt: skip
+    ("contact", re.compile(_CONTACT, re.VERBOSE)),
+    ("price", re.compile(_PRICE, re.VERBOSE | re.IGNORECASE)),
+)
 _MOST_WORDS = 5
 
 

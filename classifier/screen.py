@@ -76,11 +76,13 @@ class Screen:
         first = (sums - second) >> 32
         numbers = np.maximum(ngrams.counts(reading), 1)
         scores = np.stack([first, second], axis=1) / (self.config.scale * np.sqrt(numbers))[:, None]
-        return scores + np.array(self.config.biases)
+        biased: NDArray[np.float64] = scores + np.array(self.config.biases)
+        return biased
 
     def probabilities(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
         """Turn raw scores into calibrated probabilities of the same shape."""
-        return 1 / (1 + np.exp(-np.clip(self._slopes * scores + self._intercepts, -50, 50)))
+        logits: NDArray[np.float64] = np.clip(self._slopes * scores + self._intercepts, -50, 50)
+        return np.asarray(1 / (1 + np.exp(-logits)), np.float64)
 
     def _weights_at(self, reading: Reading) -> NDArray[np.int64]:
         """Sum, for each position, the packed weights of the n-grams that begin there."""
@@ -109,4 +111,4 @@ class Screen:
         spread = np.zeros(max(len(text), 1))
         np.add.at(spread, origin, shares)
         numbers = max(int(ngrams.counts(reading)[0]), 1)
-        return spread / (self.config.scale * np.sqrt(numbers))
+        return np.asarray(spread / (self.config.scale * np.sqrt(numbers)), np.float64)

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from classifier.folding import DELETED, LIGATURE, SPACE, expansions, fold_table
 
 PAD = 0
-"""Stands between two texts, `GAP` times, so that no n-gram of up to `GAP + 1` characters reaches from one to the next."""
+"""Stands between two texts, `GAP` times, so that no n-gram of up to `GAP + 1` characters spans both."""
 GAP = 4
 DIGIT = ord("0")
 """Every digit, once its work as a letter is done: a price is a price."""

@@ -60,8 +60,8 @@ class Verdicts(Sequence[Verdict]):
     """The verdicts on a batch, kept as arrays: almost all of them say `none` and are only ever counted.
 
     Shapes, for n posts: `labels` [n], indexes into `LABELS`; `scores` [n, 2], in the order of `POSITIVE_LABELS`;
-    `thresholds` [n]; `languages` [n], indexes into `language_names`; `stages` [n], indexes into `STAGES`. `details` holds
-    evidence and reason of the flagged posts, by position.
+    `thresholds` [n]; `languages` [n], indexes into `language_names`; `stages` [n], indexes into `STAGES`. `details`
+    holds evidence and reason of the flagged posts, by position.
     """
 
     labels: NDArray[np.int8]

@@ -38,7 +38,7 @@ class TopicError(IngestError):
 
 REASONS: dict[str, str] = {
     "invalid_utf8": "the value, a header or a key that must be text is not UTF-8",
-    "invalid_json": "the value is not JSON: truncated, malformed, or holding a lone surrogate or a raw control character",
+    "invalid_json": "the value is not JSON: truncated, malformed, or with a lone surrogate or a control character",
     "too_deep": "the JSON is nested too deeply",
     "too_large": "the value is larger than a post may be",
     "wrong_type": "a field has another type than the format says",

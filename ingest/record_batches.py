@@ -77,7 +77,7 @@ class _PartitionRecords(Fetcher.PartitionRecords):  # type: ignore[misc]  # kafk
         return bool(self._is_batch_aborted(batch))
 
 
-def unpack(batch: Any, topic: str, partition: int) -> Iterator[ConsumerRecord]:
+def unpack(batch: Any, topic: str, partition: int) -> Iterator[ConsumerRecord]:  # noqa: C901  # calls cost the time
     """Yield the records of a batch of magic 2.
 
     Args:

@@ -38,8 +38,8 @@ class Record(Protocol):
 class Batch:
     """Records to be worked on together.
 
-    `slices` holds, for each partition, its records' place in `records` (half-open); `epochs` says which ownership of the
-    partition they were read under.
+    `slices` holds, for each partition, its records' place in `records` (half-open); `epochs` says which ownership of
+    the partition they were read under.
     """
 
     records: Sequence[Any]

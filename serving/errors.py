@@ -4,7 +4,7 @@ ServingError
 ├── SettingsError        a setting is wrong: nothing is started
 ├── SinkError            what was made of the posts cannot be written: the worker stops
 │   ├── FencedError      another worker has taken this one's place
-│   └── TransactionAborted   this try failed and left nothing behind: try again
+│   └── TransactionAbortedError   this try failed and left nothing behind: try again
 └── DeadLetterError      dead letters cannot be listed or replayed
 """
 
@@ -27,7 +27,7 @@ class FencedError(SinkError):
     """Another worker with the same instance id has started: this one must stop."""
 
 
-class TransactionAborted(SinkError):
+class TransactionAbortedError(SinkError):
     """One transaction failed and left nothing behind; the same work can be tried again."""
 
 

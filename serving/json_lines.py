@@ -37,24 +37,25 @@ def classify_lines(lines: Iterable[bytes], classifier: Classifier, out: IO[bytes
     unreadable = 0
     for batch in _batched(enumerate(lines, 1)):
         posts: list[Post] = []
-        answers: list[tuple[int, DecodeError | None]] = []
+        failures: list[tuple[int, DecodeError] | None] = []
         for number, line in batch:
             if not line.strip():
                 continue
             try:
                 posts.append(own.decode(line))
-                answers.append((number, None))
+                failures.append(None)
             except DecodeError as error:
-                answers.append((number, error))
-        verdicts = iter(zip(posts, classifier.classify(posts), strict=True))
-        for number, error in answers:
-            if error is None:
-                post, verdict = next(verdicts)
+                failures.append((number, error))
+        judged = zip(posts, classifier.classify(posts), strict=True)
+        for failure in failures:
+            if failure is None:
+                post, verdict = next(judged)
                 out.write(encoder.encode({"id": post.id, "verdict": verdict}) + b"\n")
             else:
                 unreadable += 1
-                message = {"reason": error.reason, "message": error.message}
-                out.write(encoder.encode({"line": number, "error": message}) + b"\n")
+                number, why = failure
+                error_field = {"reason": why.reason, "message": why.message}
+                out.write(encoder.encode({"line": number, "error": error_field}) + b"\n")
         out.flush()
     return unreadable
 

@@ -27,7 +27,7 @@ from kafka.structs import OffsetAndMetadata
 
 from ingest.kafka_connection import KafkaConnection
 from ingest.source import Partition
-from serving.errors import FencedError, SinkError, TransactionAborted
+from serving.errors import FencedError, SinkError, TransactionAbortedError
 from serving.sinks import Output
 
 log = logging.getLogger(__name__)
@@ -121,16 +121,16 @@ class KafkaSink:
             finally:
                 admin.close()
         except KafkaError as error:
-            raise TransactionAborted(f"cannot tell whether the last commit took effect: {error}") from error
+            raise TransactionAbortedError(f"cannot tell whether the last commit took effect: {error}") from error
         return all(each in found and found[each].offset >= offset for each, offset in offsets.items())
 
     def _restart(self) -> None:
         try:
             self.start()
         except SinkError as error:
-            if isinstance(error, FencedError) or not isinstance(error, TransactionAborted):
+            if isinstance(error, FencedError) or not isinstance(error, TransactionAbortedError):
                 raise
-            raise TransactionAborted(str(error)) from error
+            raise TransactionAbortedError(str(error)) from error
 
     def _abort(self, error: KafkaError) -> None:
         if isinstance(error, ProducerFencedError):
@@ -158,7 +158,7 @@ class KafkaSink:
                 )
             if isinstance(cause, SaslAuthenticationFailedError):
                 return SinkError(
-                    f"the broker does not accept the credentials ({cause}); check sasl_username, sasl_password"
+                    f"the broker does not accept the credentials ({cause}); check sasl_username and sasl_password"
                 )
             if isinstance(cause, AuthorizationError):
                 return SinkError(
@@ -173,7 +173,7 @@ class KafkaSink:
             )
         if not self._started:
             return SinkError(f"{doing} failed at {self._connection.bootstrap_servers}: {type(error).__name__}: {error}")
-        return TransactionAborted(f"{doing} failed: {type(error).__name__}: {error}")
+        return TransactionAbortedError(f"{doing} failed: {type(error).__name__}: {error}")
 
 
 def _raise_failed(sent: Sequence[Any]) -> None:

@@ -204,6 +204,26 @@ def _platform_label(platform: str | None) -> str:
 
 
 _PLATFORMS = frozenset(
-    ["bluesky", "discord", "facebook", "forum", "instagram", "mastodon", "news", "reddit", "rss", "snapchat", "telegram", "threads", "tiktok", "viber", "vk", "web", "whatsapp", "x", "youtube"]
+    [
+        "bluesky",
+        "discord",
+        "facebook",
+        "forum",
+        "instagram",
+        "mastodon",
+        "news",
+        "reddit",
+        "rss",
+        "snapchat",
+        "telegram",
+        "threads",
+        "tiktok",
+        "viber",
+        "vk",
+        "web",
+        "whatsapp",
+        "x",
+        "youtube",
+    ]
 )
 """Platforms that are counted by name; all others together."""

@@ -33,7 +33,7 @@ class Sink(Protocol):
             offsets: for each partition, the offset of the next record to be read.
 
         Raises:
-            TransactionAborted: nothing was written; the same call may be made again.
+            TransactionAbortedError: nothing was written; the same call may be made again.
             FencedError: another worker has taken over.
             SinkError: nothing can be written.
         """

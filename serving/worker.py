@@ -10,7 +10,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import numpy as np
 
 from ingest.source import Batch, Partition, Source
-from serving.errors import TransactionAborted
+from serving.errors import TransactionAbortedError
 from serving.metrics import WorkerMetrics
 from serving.processing import Processor, Result
 from serving.sinks import Sink
@@ -83,9 +83,7 @@ class Worker:
                     outputs = [output for output in result.outputs if output.source in claim.partitions]
                     offsets = {each: batch.records[batch.slices[each][1] - 1].offset + 1 for each in claim.partitions}
                     self._sink.write(outputs, offsets, claim.group_metadata)
-                result.seconds["commit"] = time.perf_counter() - began
-                return claim.partitions
-            except TransactionAborted as error:
+            except TransactionAbortedError as error:
                 self._metrics.transactions_aborted.inc()
                 log.warning("a transaction failed and is tried again", extra={"error": str(error), "attempt": attempt})
                 # Outside the claim, so that a rebalance can go on meanwhile: it is often what made the try fail.
@@ -93,6 +91,9 @@ class Worker:
                 attempt += 1
                 if self._stopping.is_set() and attempt > 2 * len(_RETRY_S):
                     raise
+            else:
+                result.seconds["commit"] = time.perf_counter() - began
+                return claim.partitions
 
     def _count(self, batch: Batch, result: Result) -> None:
         metrics = self._metrics

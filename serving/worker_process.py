@@ -6,6 +6,7 @@ import gc
 import logging
 import os
 import signal
+import sys
 import threading
 from pathlib import Path
 from types import FrameType
@@ -68,6 +69,7 @@ def run_worker(settings: Settings) -> None:
             },
         )
         # Records and posts hold no cycles, and there are thousands alive at any time: look for cycles rarely.
+        sys.setswitchinterval(0.001)
         gc.freeze()
         gc.set_threshold(100_000, 50, 100)
         worker.run()

@@ -20,9 +20,8 @@ tags: [text-classification, content-moderation]
 A linear model over hashed character n-grams. It is small, quick and honest about what it is: it knows words, not
 meanings, and cannot tell an advert from a newspaper that quotes it. It is the first tier of what is to come.
 
-**Made from** {posts:,} posts of our own corpus (CC BY 4.0) and {ordinary:,} ordinary posts. Where ordinary posts were
-given by the training command, they were those of the file passed as `--ordinary`; the shipped model used the halves for
-training of AfriSenti (SemEval-2023 task 12, CC BY 4.0) and XLM-T (Apache-2.0).
+**Made from** {posts:,} posts of our own corpus (CC BY 4.0) and {ordinary:,} ordinary posts, those of the file passed
+to the training command as `--ordinary`; for the shipped model they are the halves for training of AfriSenti (SemEval-2023 task 12, CC BY 4.0) and XLM-T (Apache-2.0).
 
 | language | adverts | false promises | harmless |
 |---|---|---|---|

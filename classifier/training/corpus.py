@@ -6,7 +6,7 @@ import hashlib
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Literal, cast, get_args
 
 import msgspec
 
@@ -111,7 +111,7 @@ def strip_markup(marked: str, field: str) -> tuple[str, list[Span]]:
         if not words.strip():
             raise CorpusError("an empty mark")
         length += len(before)
-        spans.append(Span(kind, field, length, length + len(words)))
+        spans.append(Span(cast(EvidenceKind, kind), field, length, length + len(words)))
         parts += (before, words)
         length += len(words)
         at = mark.end()

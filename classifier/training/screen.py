@@ -15,7 +15,7 @@ from classifier.text import read
 from classifier.verdict import POSITIVE_LABELS
 
 MAX_WEIGHT = 4095
-"""Largest stored weight: 12 bits, so that the sum over the longest post there may be fits 32."""
+"""Largest stored weight: 12 bits, so that the sum over the longest post fits 32."""
 
 
 def features(texts: Sequence[str], bits: int) -> Any:

@@ -53,8 +53,7 @@ def read_ordinary(path: Path) -> Iterator[OrdinaryPost]:
         TrainingError: naming the line that is not one.
     """
     decoder = msgspec.json.Decoder(OrdinaryPost)
-    opened = gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb")
-    with opened as file:
+    with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as file:
         for number, line in enumerate(file, 1):
             try:
                 post = decoder.decode(line)
@@ -78,7 +77,7 @@ def train(files: TrainingFiles, version: str, flags_per_million: float, report: 
     corpus = load_corpus(files.corpus)
     ordinary = list(read_ordinary(files.ordinary)) if files.ordinary else []
     report(f"{len(corpus):,} labelled posts, {len(ordinary):,} ordinary ones")
-    np.random.default_rng(seed).shuffle(ordinary)  # type: ignore[arg-type]  # a list is shuffled in place
+    np.random.default_rng(seed).shuffle(ordinary)
     half = len(ordinary) // 2
     learnt, held = ordinary[:half], ordinary[half:]
 
@@ -134,7 +133,7 @@ def _thresholds(
     look_alikes = screen.probabilities(screen.score([full_text(post.post) for post in posts if post.label == "none"]))
     common = screen.probabilities(screen.score([post.text for post in ordinary])) if ordinary else look_alikes
     share = 1 - flags_per_million / len(POSITIVE_LABELS) / 1e6
-    found = {}
+    found: dict[str, Thresholds] = {}
     for i, label in enumerate(POSITIVE_LABELS):
         needed = max(
             float(np.quantile(common[:, i], share, method="higher")),

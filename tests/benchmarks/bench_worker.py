@@ -1,7 +1,7 @@
 """How quick a worker is, beside a bare kafka-python loop in the same run: `make bench`.
 
-The bare loop polls, decodes with msgspec and does nothing else. The two take turns, each over all posts with a new group,
-and the ratio is taken pair by pair: these machines are noisy, and a rate alone says little.
+The bare loop polls with kafka-python's own settings, decodes with msgspec and does nothing else. The two take turns,
+each over all posts with a new group, and the ratio is taken pair by pair: a rate alone says little.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 import uuid
+from pathlib import Path
 from typing import Any
 
 from kafka import KafkaProducer
@@ -32,7 +33,7 @@ from kafka import KafkaConsumer
 from ingest.formats.own import POST_DECODER
 bootstrap, topic, group, number = sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4])
 consumer = KafkaConsumer(topic, bootstrap_servers=bootstrap, group_id=group, enable_auto_commit=False,
-                         auto_offset_reset="earliest", max_poll_records=5000, metrics_enabled=False)
+                         auto_offset_reset="earliest")
 decode = POST_DECODER.decode
 seen, began = 0, None
 while seen < number:
@@ -102,7 +103,7 @@ def run_worker(bootstrap: str, prefix: str, number: int) -> dict[str, Any]:
     assert began is not None
     assert first is not None
     labels = parse_metrics(process.get("/metrics"))
-    status = open(f"/proc/{process.process.pid}/status").read()
+    status = Path(f"/proc/{process.process.pid}/status").read_text()
     peak_kb = next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM"))
     process.stop()
     stages = {

@@ -79,5 +79,11 @@ def _one(i: int, rng: random.Random, flags: float, poison: float) -> Sent:
     text, expect = (
         (rng.choice(flagged_texts()), "flag") if draw < poison + 0.02 + flags else (rng.choice(ORDINARY), "none")
     )
-    post: dict[str, Any] = {"id": f"test:{i}", "text": text, "platform": "telegram", "author": key.decode(), "more": [i]}
+    post: dict[str, Any] = {
+        "id": f"test:{i}",
+        "text": text,
+        "platform": "telegram",
+        "author": key.decode(),
+        "more": [i],
+    }
     return Sent(key, json.dumps(post, ensure_ascii=False).encode(), [], expect, post["id"])
