@@ -101,7 +101,7 @@ def verify(directory: Path) -> str:
         content = read_file(directory, name)
         if hashlib.sha256(content).hexdigest() != digest:
             raise ModelError(
-                f"{directory / name}: its SHA-256 is not the one in {SUMS_NAME}; the file is damaged or of another model"
+                f"{directory / name}: its SHA-256 is not the one in {SUMS_NAME}: it is damaged or of another model"
             )
     return hashlib.sha256(sums).hexdigest()
 

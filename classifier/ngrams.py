@@ -1,8 +1,8 @@
 """Hashed character 3- to 5-grams of a batch of texts, as one array and without a Python step a text.
 
 An n-gram's bucket is a multiplicative hash of its codes, extended from n to n + 1 by one multiplication (feature
-hashing: Weinberger et al., 2009, https://arxiv.org/abs/0902.2206). The hash is part of a trained model: changing it makes every
-stored weight meaningless, so the artefact records `HASH_VERSION`.
+hashing: Weinberger et al., 2009, https://arxiv.org/abs/0902.2206). The hash is part of a trained
+model: changing it makes every stored weight meaningless, so the artefact records `HASH_VERSION`.
 """
 
 from __future__ import annotations

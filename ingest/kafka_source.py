@@ -5,8 +5,9 @@ one, so that the next batch is fetched while the model computes, and never more 
 keeps polling with all partitions paused: that is what keeps its membership alive.
 
 Ownership decides what may be committed. Each partition has an epoch that goes up when it is revoked or lost; a batch
-remembers the epochs it was read under, and `claim` hands out only what is unchanged, holding a lock that a revocation
-waits for. So the work of a batch is never committed for a partition that another worker may have begun to read.
+remembers the epochs it was read under, and `claim` hands out only what is unchanged, holding a lock that a
+revocation waits for. So the work of a batch is never committed for a partition that another worker may have begun to
+read.
 """
 
 from __future__ import annotations
@@ -66,7 +67,8 @@ class KafkaSource(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-pyt
         self._options = options
         self._queue: queue.Queue[Batch | BaseException] = queue.Queue(maxsize=1)
         self._stopping = threading.Event()
-        self._ownership = threading.RLock()
+        self._committing = threading.Lock()  # held from claim to commit, which may take as long as a broker is away
+        self._state = threading.Lock()  # guards what follows, and is only ever held for a moment
         self._epochs: dict[Partition, int] = {}
         self._owned: set[Partition] = set()
         self._unfinished: dict[Partition, int] = {}
@@ -97,24 +99,25 @@ class KafkaSource(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-pyt
     @contextlib.contextmanager
     def claim(self, batch: Batch) -> Iterator[Claim]:
         """Hold on to what of `batch` is still owned; a rebalance waits until the context is left."""
-        with self._ownership:
-            owned = frozenset(
-                partition
-                for partition, epoch in batch.epochs.items()
-                if partition in self._owned and self._epochs.get(partition) == epoch
-            )
+        with self._committing:
+            with self._state:
+                owned = frozenset(
+                    partition
+                    for partition, epoch in batch.epochs.items()
+                    if partition in self._owned and self._epochs.get(partition) == epoch
+                )
             yield Claim(owned, self._consumer.group_metadata())
 
     def done(self, batch: Batch) -> None:
         """Say that `batch` was committed, or is another's to do."""
-        with self._ownership:
+        with self._state:
             for partition, (start, end) in batch.slices.items():
                 if self._epochs.get(partition) == batch.epochs[partition]:
                     self._unfinished[partition] = self._unfinished.get(partition, 0) - (end - start)
 
     def lag(self) -> Mapping[Partition, Lag]:
         """Return the lag of each partition where it is known; an answer that has grown old is no longer known."""
-        with self._ownership:
+        with self._state:
             if time.monotonic() - self._lag_at > _LAG_VALID_S:
                 return {}
             now_ms = time.time() * 1000
@@ -227,7 +230,7 @@ class KafkaSource(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-pyt
     def _batch(self, parts: Mapping[Partition, tuple[int, list[Any]]]) -> Batch:
         records: list[Any] = []
         slices = {}
-        with self._ownership:
+        with self._state:
             for partition, (epoch, found) in parts.items():
                 if partition not in self._owned or self._epochs[partition] != epoch:
                     continue  # revoked while the batch was being collected; its new owner reads these
@@ -281,7 +284,7 @@ class KafkaSource(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-pyt
             if position is not None:
                 end = max(ends[partition], consumer.highwater(partition) or 0)
                 behind[Partition(*partition)] = max(end - position, 0)
-        with self._ownership:
+        with self._state:
             self._behind = behind
             self._lag_at = time.monotonic()
 
@@ -289,7 +292,7 @@ class KafkaSource(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-pyt
 
     def on_partitions_assigned(self, assigned: Iterable[Any]) -> None:
         """Begin a new ownership of `assigned`."""
-        with self._ownership:
+        with self._state:
             self.rebalances += 1
             for each in assigned:
                 partition = Partition(*each)
@@ -300,7 +303,7 @@ class KafkaSource(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-pyt
 
     def on_partitions_revoked(self, revoked: Iterable[Any]) -> None:
         """End the ownership of `revoked`, after a commit that is under way."""
-        with self._ownership:
+        with self._committing, self._state:
             self.rebalances += 1
             for each in revoked:
                 self._owned.discard(Partition(*each))

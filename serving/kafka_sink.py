@@ -153,8 +153,8 @@ class KafkaSink:
         while cause is not None:
             if isinstance(cause, ProducerFencedError):
                 return FencedError(
-                    f"another worker uses the transactional id {self._transactional_id}; this one stops. If both should "
-                    "run, give each its own FALSEPASSAGE_INSTANCE_ID"
+                    f"another worker uses the transactional id {self._transactional_id}; this one stops. If both "
+                    "should run, give each its own FALSEPASSAGE_INSTANCE_ID"
                 )
             if isinstance(cause, SaslAuthenticationFailedError):
                 return SinkError(
@@ -162,7 +162,8 @@ class KafkaSink:
                 )
             if isinstance(cause, AuthorizationError):
                 return SinkError(
-                    f"{doing} is forbidden ({cause}); give this user WRITE on the output topics and on the transactional id"
+                    f"{doing} is forbidden ({cause}); give this user WRITE on the output topics and on the "
+                    f"transactional id {self._transactional_id}"
                 )
             if isinstance(cause, MessageSizeTooLargeError):
                 return SinkError(

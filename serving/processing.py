@@ -68,21 +68,23 @@ class Processor:
         """Turn records into outputs. Every record ends scored, skipped or dead-lettered; none raises."""
         result = Result()
         began = time.perf_counter()
-        posts, sources = self._decode(records, result)
+        posts, places = self._decode(records, result)
         decoded = time.perf_counter()
         verdicts = self._classifier.classify(posts)
         judged = time.perf_counter()
-        self._sort(posts, sources, verdicts, result)
+        self._sort(posts, [records[at] for at in places], verdicts, result)
+        # In the order of the records they were made from: the word that a post is gone must follow its flag.
+        result.outputs.sort(key=lambda output: (output.source, output.source_offset))
         result.seconds = {"decode": decoded - began, "screen": judged - decoded}
         return result
 
-    def _decode(self, records: Sequence[Any], result: Result) -> tuple[list[Post], list[Any]]:
-        """Return the posts to be judged and the record of each; all others are counted in `result`."""
+    def _decode(self, records: Sequence[Any], result: Result) -> tuple[list[Post], list[int]]:
+        """Return the posts to be judged and the place of each one's record; all others are counted in `result`."""
         posts: list[Post] = []
-        sources: list[Any] = []
+        places: list[int] = []
         platforms: list[str | None] = []
-        read, take, keep, note = own.decode, posts.append, sources.append, platforms.append
-        for record in records:
+        read, take, keep, note = own.decode, posts.append, places.append, platforms.append
+        for at, record in enumerate(records):
             value = record.value
             if value is None:
                 note(None)
@@ -98,7 +100,7 @@ class Processor:
                 note(event.platform)
                 if event.text or not event.is_empty:
                     take(event)
-                    keep(record)
+                    keep(at)
                 else:
                     result.skipped["no_text"] += 1
             else:
@@ -106,7 +108,7 @@ class Processor:
                 note(getattr(event, "platform", None))
         for platform, number in Counter(platforms).items():
             result.consumed[_platform_label(platform)] += number
-        return posts, sources
+        return posts, places
 
     def _pass_by(self, event: Any, record: Any, result: Result) -> None:
         if isinstance(event, Ignored):
@@ -118,9 +120,7 @@ class Processor:
         value = msgspec.json.encode(WithdrawalItem(event))
         event_id = _event_id(WITHDRAWN_TYPE, event.id, b"")
         headers = _event_headers(WITHDRAWN_TYPE, event_id, self._now(), record)
-        result.outputs.append(
-            Output(self._topics.review, event.id.encode(), value, headers, Partition(record.topic, record.partition))
-        )
+        result.outputs.append(Output(self._topics.review, event.id.encode(), value, headers, *_source(record)))
 
     def _dead_letter(self, record: Any, error: DecodeError, result: Result) -> None:
         result.dead[error.reason] += 1
@@ -130,7 +130,7 @@ class Processor:
                 record.key,
                 record.value,
                 dead_letter_headers(record, error, "decode"),
-                Partition(record.topic, record.partition),
+                *_source(record),
                 timestamp_ms=record.timestamp if record.timestamp >= 0 else None,
             )
         )
@@ -160,11 +160,15 @@ class Processor:
             post.id.encode(),
             value,
             _event_headers(ce_type, event_id, now, record),
-            Partition(record.topic, record.partition),
+            *_source(record),
         )
 
     def _now(self) -> str:
         return datetime.fromtimestamp(self._clock(), UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _source(record: Any) -> tuple[Partition, int]:
+    return Partition(record.topic, record.partition), record.offset
 
 
 def _as_it_came(post: Post, record: Any) -> Any:

@@ -13,13 +13,14 @@ Headers = Sequence[tuple[str, bytes | None]]
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """One record to be written. `source` is the partition of the record it was made from."""
+    """One record to be written. `source` and `source_offset` say which record it was made from."""
 
     topic: str
     key: bytes | None
     value: bytes | None
     headers: Headers
     source: Partition
+    source_offset: int
     timestamp_ms: int | None = None
 
 

@@ -21,15 +21,16 @@ A linear model over hashed character n-grams. It is small, quick and honest abou
 meanings, and cannot tell an advert from a newspaper that quotes it. It is the first tier of what is to come.
 
 **Made from** {posts:,} posts of our own corpus (CC BY 4.0) and {ordinary:,} ordinary posts, those of the file passed
-to the training command as `--ordinary`; for the shipped model they are the halves for training of AfriSenti (SemEval-2023 task 12, CC BY 4.0) and XLM-T (Apache-2.0).
+to the training command as `--ordinary`; for the shipped model they are the halves for training of
+AfriSenti (SemEval-2023 task 12, CC BY 4.0) and XLM-T (Apache-2.0).
 
 | language | adverts | false promises | harmless |
 |---|---|---|---|
 {table}
 
-**For** a queue of posts that people then decide about. **Not for** any decision without a person: not for removing posts
-or accounts, not for judging an asylum claim, not for finding people. Who is harmed by a false flag: asylum seekers,
-journalists, rescuers and lawful businesses, whose posts share every word with an advert.
+**For** a queue of posts that people then decide about. **Not for** any decision without a person: not for removing
+posts or accounts, not for judging an asylum claim, not for finding people. Who is harmed by a false flag: asylum
+seekers, journalists, rescuers and lawful businesses, whose posts share each word with an advert.
 
 **Thresholds** {thresholds}, set on ordinary posts that were not learnt from.
 """

@@ -19,7 +19,7 @@ MAX_WEIGHT = 4095
 
 
 def features(texts: Sequence[str], bits: int) -> Any:
-    """Return what the screen sums up, as a sparse matrix of shape [texts, 2 ** bits]: counts by root of their number."""
+    """Return what the screen sums up, sparse, of shape [texts, 2 ** bits]: counts by the root of their number."""
     from scipy import sparse
 
     blocks = []

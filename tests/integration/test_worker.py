@@ -166,8 +166,7 @@ def is_ready(process: object) -> bool:
     try:
         process.get("/readyz")  # type: ignore[attr-defined]
     except urllib.error.HTTPError as error:
-        assert error.code == 503
-        return False
+        return error.code != 503
     return True
 
 

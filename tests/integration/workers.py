@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -29,21 +30,30 @@ class WorkerProcess:
             "FALSEPASSAGE_GROUP_ID": f"{prefix}group",
             **{f"FALSEPASSAGE_{name.upper()}": str(value) for name, value in settings.items()},
         }
+        self._metrics_url = ""
         self.process = subprocess.Popen(
             [sys.executable, "-m", "serving.cli", "worker"], env=environ, stderr=subprocess.PIPE, text=True
         )
         self.log: list[dict[str, Any]] = []
-        self._metrics_url = ""
+        self._started = threading.Event()
+        self._reader = threading.Thread(target=self._read_log, daemon=True)
+        self._reader.start()
 
     def wait_until_started(self) -> None:
+        """Until it says so in its log, or has ended."""
+        if not self._started.wait(60) or not self._metrics_url:
+            raise AssertionError(f"the worker did not start: {self.log[-3:]}")
+
+    def _read_log(self) -> None:
+        """Take what it logs as it comes: a full pipe would stop it."""
         assert self.process.stderr is not None
         for line in self.process.stderr:
             entry = json.loads(line) if line.startswith("{") else {"message": line.strip()}
             self.log.append(entry)
             if entry["message"] == "worker started":
                 self._metrics_url = entry["metrics"]
-                return
-        raise AssertionError(f"the worker did not start: {self.log[-3:]}")
+                self._started.set()
+        self._started.set()
 
     def metrics(self) -> dict[str, float]:
         return parse_metrics(self.get("/metrics"))
@@ -55,14 +65,15 @@ class WorkerProcess:
 
     def kill(self) -> None:
         self.process.send_signal(signal.SIGKILL)
-        self.process.communicate(timeout=10)
+        self.process.wait(timeout=10)
+        self._reader.join(10)
 
     def stop(self, timeout_s: float = 40.0) -> int:
         """SIGTERM; returns the exit code. What it had logged is in `log`."""
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
-        _, rest = self.process.communicate(timeout=timeout_s)
-        self.log += [json.loads(line) if line.startswith("{") else {"message": line} for line in rest.splitlines()]
+        self.process.wait(timeout=timeout_s)
+        self._reader.join(10)
         return self.process.returncode
 
 
