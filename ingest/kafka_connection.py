@@ -25,6 +25,15 @@ class KafkaConnection:
     key_password: str = ""
     check_hostname: bool = True
 
+    def advice(self) -> str:
+        """Say what to look at when no broker answers: the client cannot tell a wrong password from a dead broker."""
+        look_at = [f"is a broker listening at {self.bootstrap_servers} (setting bootstrap_servers)"]
+        if "SASL" in self.security_protocol:
+            look_at.append(f"are sasl_username and sasl_password right for {self.sasl_mechanism or 'its mechanism'}")
+        if "SSL" in self.security_protocol:
+            look_at.append("do ca_file, certificate_file and key_file fit the broker's certificate")
+        return ", and ".join(look_at) + "?"
+
     def options(self) -> dict[str, Any]:
         """Return the keyword arguments that kafka-python's clients take."""
         options: dict[str, Any] = {

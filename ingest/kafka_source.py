@@ -322,4 +322,4 @@ def _advice(error: BaseException, connection: KafkaConnection) -> str:
         return f"the broker forbids reading ({error}); give this user READ on the topic and on the group"
     if isinstance(error, FencedInstanceIdError):
         return "another worker has taken this instance_id; give each worker its own FALSEPASSAGE_INSTANCE_ID"
-    return f"reading from {connection.bootstrap_servers} failed: {type(error).__name__}: {error}"
+    return f"reading failed: {type(error).__name__}: {error}; {connection.advice()}"

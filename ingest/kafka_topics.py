@@ -34,7 +34,7 @@ def _admin(connection: KafkaConnection) -> Iterator[KafkaAdminClient]:
         client = KafkaAdminClient(**connection.options())
     except KafkaError as error:
         raise TopicError(
-            f"no broker answers at {connection.bootstrap_servers} ({error}); check FALSEPASSAGE_BOOTSTRAP_SERVERS"
+            f"no broker answers ({error}): {connection.advice()}"
         ) from error
     try:
         yield client

@@ -67,16 +67,19 @@ def worker(
 
 @app.command()
 def demo(
-    seconds: Annotated[float | None, typer.Option(help="End by itself after so long.")] = None,
+    seconds: Annotated[
+        float | None, typer.Option(min=0.1, help="Feed for so long, then end and count; until Ctrl-C if not given.")
+    ] = None,
     broker: Annotated[str | None, typer.Option(help="Use this broker instead of starting one, HOST:PORT.")] = None,
-    rate: Annotated[int, typer.Option(help="Posts a second to feed.")] = 2_000,
-    metrics_port: Annotated[int, typer.Option(help="Port of /metrics; 0 takes a free one.")] = 9464,
-    plain: Annotated[bool, typer.Option(help="Lines instead of a live view.")] = False,
+    rate: Annotated[int, typer.Option(min=1, help="Posts a second to feed.")] = 2_000,
+    metrics_port: Annotated[int, typer.Option(min=0, max=65535, help="Port of /metrics; 0 takes a free one.")] = 9464,
+    plain: Annotated[bool, typer.Option("--plain", help="Lines instead of a live view.")] = False,
 ) -> None:
     """Show the whole way of a post: a broker, a feed, a worker and their figures, in one terminal."""
     from serving.demo import DemoOptions, run_demo
 
-    run_demo(DemoOptions(seconds=seconds, broker=broker, rate=rate, metrics_port=metrics_port, plain=plain))
+    if not run_demo(DemoOptions(seconds=seconds, broker=broker, rate=rate, metrics_port=metrics_port, plain=plain)):
+        raise typer.Exit(1)
 
 
 @app.command()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -48,3 +48,18 @@ def encode_item(post: Any, verdict: Verdict, flagged_at: str, inclusion_probabil
     if inclusion_probability is not None:
         item["inclusion_probability"] = inclusion_probability
     return msgspec.json.encode(item)
+
+
+class Decision(msgspec.Struct, frozen=True):
+    """What a moderator decided."""
+
+    id: Annotated[str, msgspec.Meta(description="Unique; a repeat of it is the same decision.")]
+    post_id: str
+    label: Literal["smuggling_advert", "false_promise", "neither"]
+    action: Literal["confirm", "correct", "reject", "escalate"]
+    moderator: Annotated[str, msgspec.Meta(description="A pseudonym.")]
+    decided_at: Annotated[str, msgspec.Meta(description="RFC 3339, UTC.")]
+    verdict: Annotated[Verdict, msgspec.Meta(description="The verdict it answers.")]
+    queue: Literal["flagged", "audit", "golden"]
+    inclusion_probability: Annotated[float, msgspec.Meta(gt=0, le=1)]
+    round: Annotated[int, msgspec.Meta(ge=1, description="1 for the first reading, 2 for the second, and so on.")]

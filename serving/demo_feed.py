@@ -36,7 +36,7 @@ class Feed:
         self._thread = threading.Thread(target=self._run, name="feed", daemon=True)
         self._producer: Any = None
         self._refused: list[BaseException] = []
-        self.sent: Counter[Kind] = Counter()
+        self.sent: Counter[Kind] = Counter(dict.fromkeys(Kind, 0))
         """Records handed to the producer, by kind."""
         self.failure = ""
         """Why it ended by itself or which records the broker did not take, in a sentence; empty if all is well."""

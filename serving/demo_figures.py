@@ -146,6 +146,8 @@ class Report:
             (f.dead_lettered, self.dead_letters_found, "dead-lettered", "found on the dead-letters topic"),
         )
         found = [f"{a:,} records were {what} but {b:,} {where}." for a, b, what, where in expected if a != b]
-        if self.worker_exit_code != 0:
+        if self.worker_exit_code is None:
+            found.append("The worker did not end when it was told to.")
+        elif self.worker_exit_code:
             found.append(f"The worker ended with exit code {self.worker_exit_code}.")
         return [*found, *self.failures]

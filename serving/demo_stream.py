@@ -18,6 +18,8 @@ from serving.demo_platforms import PAYLOADS
 
 AUTHORS = 5_000
 PLATFORMS = ("telegram", "facebook", "bluesky", "x", "tiktok", "mastodon", "instagram")
+JOINED_CHARS = 250
+"""Two ordinary posts of one language are joined, for variety, where both together are no longer than posts are."""
 ENDINGS = tuple("☀🌧🍵🎉🙏❤😂😅👍🌙🌊🎶⚽🐈📚🍞🌷✨🤲🚲")
 OTHER_LANGUAGES = (
     ("de", "Heute Abend gibt es Kartoffelsuppe, und der Zug hatte wieder zwanzig Minuten Verspätung."),
@@ -144,8 +146,8 @@ def _draw(texts: Texts, by_language: dict[str | None, list[Post]], kind: Kind, r
     if kind is Kind.LOOK_ALIKE:
         return _ended(rng.choice(texts.look_alikes), rng)
     post = rng.choice(texts.ordinary)
-    if rng.random() < 0.6:
-        more = rng.choice(by_language[post.lang])
+    more = rng.choice(by_language[post.lang])
+    if more is not post and len(post.text or "") + len(more.text or "") < JOINED_CHARS:
         post = msgspec.structs.replace(post, text=f"{post.text} {more.text}")
     return _ended(post, rng)
 

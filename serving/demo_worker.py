@@ -47,7 +47,7 @@ class DemoWorker:
         """
         # -P: not the modules of whatever directory the user is in. A session of its own: Ctrl-C in the terminal is
         # for the demo, which lets the worker finish first.
-        self._process = subprocess.Popen(  # noqa: S603
+        self._process = subprocess.Popen(
             [sys.executable, "-P", "-m", "serving.cli", "worker"],
             env=worker_environment(self._settings, os.environ),
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,

@@ -173,7 +173,7 @@ class KafkaSink:
                 cause.args[1] if len(cause.args) > 1 and isinstance(cause.args[1], BaseException) else cause.__cause__
             )
         if not self._started:
-            return SinkError(f"{doing} failed at {self._connection.bootstrap_servers}: {type(error).__name__}: {error}")
+            return SinkError(f"{doing} failed: {error}; {self._connection.advice()}")
         return TransactionAbortedError(f"{doing} failed: {type(error).__name__}: {error}")
 
 

@@ -1,0 +1,59 @@
+# What you can do here. Everything is installed into .venv; nothing else on the machine is changed.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+INSTALLED_DEV := $(VENV)/.installed-dev
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test check format bench train schemas constraints clean
+
+help: ## Show this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(INSTALLED): $(BIN)/python pyproject.toml constraints/run.txt
+	$(BIN)/python -m pip install --quiet --require-hashes -r constraints/run.txt
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(INSTALLED_DEV): $(INSTALLED) constraints/dev.txt
+	$(BIN)/python -m pip install --quiet --require-hashes -r constraints/dev.txt
+	@touch $@
+
+install: $(INSTALLED) ## Install the program into .venv, so that .venv/bin/falsepassage runs
+
+demo: $(INSTALLED) ## Run everything on this machine and watch it (ARGS="--seconds 30" ends by itself)
+	$(BIN)/falsepassage demo $(ARGS)
+
+test: $(INSTALLED_DEV) ## Run all tests, those against a real Kafka too (ARGS="-k worker" picks)
+	$(BIN)/python -m pytest $(ARGS)
+
+check: $(INSTALLED_DEV) ## Lint, check types and that generated files are current
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m serving.schemas --check
+
+format: $(INSTALLED_DEV) ## Format the code and mend what the linter can
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(INSTALLED_DEV) ## Measure the worker beside a bare consumer loop
+	$(BIN)/python -m tests.benchmarks.bench_worker $(ARGS)
+
+train: $(INSTALLED_DEV) ## Make the model anew (ARGS="--ordinary FILE")
+	$(BIN)/falsepassage train classifier/model $(ARGS)
+
+schemas: $(INSTALLED_DEV) ## Write the JSON Schemas, asyncapi.yaml and the tables of the documentation anew
+	$(BIN)/python -m serving.schemas
+
+constraints: $(INSTALLED_DEV) ## Pin the newest versions that fit, with their hashes
+	$(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras --no-emit-index-url --no-emit-find-links --no-emit-options --no-header --extra build -o constraints/run.txt pyproject.toml
+	$(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras --no-emit-index-url --no-emit-find-links --no-emit-options --no-header --extra build --extra dev -o constraints/dev.txt pyproject.toml
+
+clean: ## Remove .venv and all caches
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
