@@ -4,6 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 INSTALLED_DEV := $(VENV)/.installed-dev
+COMPILE := $(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras --no-header \
+	--no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-emit-options
 ARGS ?=
 
 .DEFAULT_GOAL := help
@@ -51,9 +53,11 @@ train: $(INSTALLED_DEV) ## Make the model anew (ARGS="--ordinary FILE")
 schemas: $(INSTALLED_DEV) ## Write the JSON Schemas, asyncapi.yaml and the tables of the documentation anew
 	$(BIN)/python -m serving.schemas
 
-constraints: $(INSTALLED_DEV) ## Pin the newest versions that fit, with their hashes
-	$(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras --no-emit-index-url --no-emit-find-links --no-emit-options --no-header --extra build -o constraints/run.txt pyproject.toml
-	$(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras --no-emit-index-url --no-emit-find-links --no-emit-options --no-header --extra build --extra dev -o constraints/dev.txt pyproject.toml
+constraints: $(BIN)/python ## Pin the newest versions that fit, with their hashes
+	$(BIN)/python -m pip install --quiet pip-tools
+	rm -f constraints/run.txt constraints/dev.txt
+	$(COMPILE) --extra build --output-file constraints/run.txt pyproject.toml
+	$(COMPILE) --extra build --extra dev --output-file constraints/dev.txt pyproject.toml
 
 clean: ## Remove .venv and all caches
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -200,6 +200,7 @@ class Demo:
 def _connect(broker: str | None, settings: Settings, clearing: ExitStack, console: Console) -> KafkaConnection:
     """How to reach the user's broker, or one of our own that is started and will be ended by `clearing`."""
     if broker is not None:
+        _check_answers(broker)
         return settings.connection
     try:
         local = choose_local_broker()
@@ -224,6 +225,19 @@ def _worker_settings(settings: Settings, connection: KafkaConnection) -> Setting
         log_format="json",
         log_level="INFO",
     )
+
+
+def _check_answers(brokers: str) -> None:
+    """Tell at once what a Kafka client tells after half a minute.
+
+    Raises:
+        ServingError: if nothing listens at any of the addresses.
+    """
+    for each in brokers.split(","):
+        host, _, port = each.strip().rpartition(":")
+        with contextlib.suppress(OSError, ValueError), socket.create_connection((host, int(port)), timeout=5.0):
+            return
+    raise ServingError(f"nothing listens at {brokers}; say --broker HOST:PORT, or leave it out to have one started")
 
 
 def _check_port(host: str, port: int) -> None:

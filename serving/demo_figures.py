@@ -142,7 +142,7 @@ class Report:
             (self.produced, f.consumed, "produced", "consumed"),
             (self.poison, f.dead_lettered, "produced that cannot be read", "dead-lettered"),
             (f.flagged, self.flags_found, "flagged", "found on the review topic"),
-            (f.withdrawn, self.withdrawals_found, "passed on as deletions", "found as deletions on the review topic"),
+            (f.withdrawn, self.withdrawals_found, "passed on as deletions", "found on the review topic"),
             (f.dead_lettered, self.dead_letters_found, "dead-lettered", "found on the dead-letters topic"),
         )
         found = [f"{a:,} records were {what} but {b:,} {where}." for a, b, what, where in expected if a != b]

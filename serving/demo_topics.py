@@ -15,19 +15,23 @@ from kafka.errors import KafkaError
 
 from ingest.kafka_connection import KafkaConnection
 from serving.contracts import FLAG_TYPE, ReviewItem
+from serving.demo_view import LAST_FLAGS
 from serving.errors import ServingError
 
-LAST_FLAGS = 5
 _POLL_MS = 200
 _READ_TIMEOUT_S = 60.0
 _DELETE_TIMEOUT_MS = 10_000
+_BOOTSTRAP_MS = 5_000
 
 
 class ReviewTail:
     """Follows the review topic in a thread and keeps the newest flags."""
 
     def __init__(self, connection: KafkaConnection, topic: str) -> None:
-        self._consumer, self._partitions = _open(connection, topic)
+        try:
+            self._consumer, _ = _open(connection, topic)
+        except KafkaError as error:
+            raise ServingError(f"reading {topic} failed: {error}") from error
         self._decoder = msgspec.json.Decoder(ReviewItem)
         self._stopping = threading.Event()
         self._newest: deque[ReviewItem] = deque(maxlen=LAST_FLAGS)
@@ -77,7 +81,7 @@ def count_types(connection: KafkaConnection, topic: str) -> Counter[str]:
 def delete_topics(connection: KafkaConnection, topics: Iterable[str], group: str) -> str:
     """Remove what the demo made on a broker that is not its own; say what could not be removed, if anything."""
     try:
-        with closing(KafkaAdminClient(**connection.options())) as admin:
+        with closing(KafkaAdminClient(**connection.options(), bootstrap_timeout_ms=_BOOTSTRAP_MS)) as admin:
             admin.delete_topics(list(topics), timeout_ms=_DELETE_TIMEOUT_MS)
             admin.delete_groups([group])
     except KafkaError as error:

@@ -14,6 +14,8 @@ from classifier.verdict import Verdict
 from serving.contracts import ReviewItem
 from serving.demo_figures import Recent, Report
 
+LAST_FLAGS = 5
+"""How many flagged posts there is room for."""
 _JOINERS = "\u200c\u200d"
 """Invisible, and part of how Persian and some emoji are spelt."""
 _POST_CHARS = 300

@@ -21,6 +21,8 @@ from serving.settings import ENV_PREFIX, Settings
 
 _ROOT = Path(__file__).parent.parent
 _KILL_AFTER_S = 5.0
+_WATCHDOG = 'read -r _; kill -s KILL "$1"'
+"""Ends the worker once the demo is gone, however it went: the kernel then closes the pipe that this reads from."""
 
 
 class DemoWorker:
@@ -29,6 +31,7 @@ class DemoWorker:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._process: subprocess.Popen[str] | None = None
+        self._watchdog: subprocess.Popen[bytes] | None = None
         self._log: deque[str] = deque(maxlen=20)
         self._reader: threading.Thread | None = None
         self.metrics_url = ""
@@ -52,6 +55,10 @@ class DemoWorker:
             env=worker_environment(self._settings, os.environ),
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
             text=True, encoding="utf-8", errors="replace", start_new_session=True,
+        )  # fmt: skip
+        self._watchdog = subprocess.Popen(  # noqa: S603
+            ["/bin/sh", "-c", _WATCHDOG, "falsepassage-watchdog", str(self._process.pid)],
+            stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
         )  # fmt: skip
         self._reader = threading.Thread(target=self._read_log, name="worker-log", daemon=True)
         self._reader.start()
@@ -97,6 +104,9 @@ class DemoWorker:
         if self._process is not None and self._process.poll() is None:
             self._process.kill()
             self._process.wait(_KILL_AFTER_S)
+        if self._watchdog is not None:  # first, since the worker's number may be another process's from now on
+            self._watchdog.kill()
+            self._watchdog.communicate()
         if self._reader is not None:
             self._reader.join(1.0)
 

@@ -137,9 +137,9 @@ def settings_page() -> str:
         rows.append(f"| `{field.name}` | `{ENV_PREFIX}{field.name.upper()}` | {default or '–'} | {text}{secret} |")
     return (
         f"# Settings\n\n{_MADE}"
-        "Later wins: defaults, then a TOML file (`--config` or `FALSEPASSAGE_CONFIG`), then environment variables, then\n"
-        "flags. Any variable may end in `_FILE` and name a file that holds the value. `falsepassage settings` shows what\n"
-        "is in force and where it came from.\n\n"
+        "Later wins: defaults, then a TOML file (`--config` or `FALSEPASSAGE_CONFIG`), then environment variables,\n"
+        "then flags. Any variable may end in `_FILE` and name a file that holds the value. `falsepassage settings`\n"
+        "shows what is in force and where it came from.\n\n"
         "| setting | variable | default | what it is |\n|---|---|---|---|\n" + "\n".join(rows) + "\n"
     )
 
@@ -151,9 +151,9 @@ def metrics_page() -> str:
     registry.register(LagCollector(dict))
     by_partition = "topic, partition"
     labels = {"falsepassage_consumer_lag_posts": by_partition, "falsepassage_consumer_lag_seconds": by_partition}
-    for metric in list(registry._collector_to_names):  # noqa: SLF001  # label names are asked nowhere else
-        if isinstance(metric, MetricWrapperBase):
-            labels[metric._name] = ", ".join(metric._labelnames)  # noqa: SLF001
+    for collector in list(registry._collector_to_names):  # noqa: SLF001  # label names are asked nowhere else
+        if isinstance(collector, MetricWrapperBase):
+            labels[collector._name] = ", ".join(collector._labelnames)  # noqa: SLF001
     rows = []
     for metric in sorted(registry.collect(), key=lambda each: each.name):
         name = metric.name + ("_total" if metric.type == "counter" else "")

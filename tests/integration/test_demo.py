@@ -16,6 +16,7 @@ import pytest
 from kafka import KafkaAdminClient
 
 from serving.local_broker import ApacheKafka
+from tests.integration.workers import wait_for
 
 pytestmark = pytest.mark.kafka
 
@@ -127,3 +128,14 @@ def test_a_worker_that_dies_is_told_and_nothing_is_left(kafka: ApacheKafka, topi
     assert "falsepassage: the worker ended by itself with exit code -9" in output
     assert processes(topic_prefix) == []
     assert demo_topics(kafka) == set()
+
+
+def test_the_worker_ends_with_a_demo_that_is_killed(kafka: ApacheKafka, topic_prefix: str) -> None:
+    with demo(kafka, topic_prefix) as process:
+        wait_for_feeding(process)
+        before = demo_topics(kafka)
+        process.kill()
+        process.communicate(timeout=10)
+    wait_for(lambda: processes(topic_prefix) == [], "the worker's end", 10)
+    with KafkaAdminClient(bootstrap_servers=kafka.bootstrap_servers) as admin:
+        admin.delete_topics(sorted(before))

@@ -21,8 +21,7 @@ from serving.contracts import ReviewItem
 from serving.demo_figures import Figures, Recent, Report, quantile
 from serving.demo_platforms import PAYLOADS
 from serving.demo_stream import ONE_IN, DemoRecord, Kind, Texts, choose_texts, demo_stream
-from serving.demo_topics import LAST_FLAGS
-from serving.demo_view import Scene, live_view, printable, status_line, summary
+from serving.demo_view import LAST_FLAGS, Scene, live_view, printable, status_line, summary
 from serving.demo_worker import worker_environment
 from serving.metrics import WorkerMetrics
 from serving.settings import Settings, load_settings
@@ -169,7 +168,7 @@ def test_a_sound_report() -> None:
         ({"flags_found": 2}, "1 records were flagged but 2 found on the review topic."),
         (
             {"withdrawals_found": 0},
-            "1 records were passed on as deletions but 0 found as deletions on the review topic.",
+            "1 records were passed on as deletions but 0 found on the review topic.",
         ),
         ({"dead_letters_found": 4}, "3 records were dead-lettered but 4 found on the dead-letters topic."),
         ({"worker_exit_code": 1}, "The worker ended with exit code 1."),
