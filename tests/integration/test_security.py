@@ -1,4 +1,4 @@
-"""Every client speaks TLS, proves itself with a client certificate and SCRAM, and says what is wrong when it may not."""
+"""Every client speaks TLS with a certificate and SCRAM, and says what is wrong when it may not."""
 
 from __future__ import annotations
 
