@@ -12,6 +12,7 @@ from typing import TypeVar
 import msgspec
 
 from classifier.errors import ModelError
+from classifier.verdict import LABELS, POSITIVE_LABELS
 
 SUMS_NAME = "SHA256SUMS"
 CONFIG_NAME = "config.json"
@@ -92,7 +93,7 @@ def verify(directory: Path) -> str:
     listed = {}
     for line in sums.decode(errors="replace").splitlines():
         digest, _, name = line.partition("  ")
-        if len(digest) != 64 or not name or "/" in name:
+        if len(digest) != 64 or not name or "/" in name or "\0" in name:
             raise ModelError(f"{directory / SUMS_NAME}: not a list of SHA-256 sums: {line[:80]!r}")
         listed[name] = digest
     if CONFIG_NAME not in listed:
@@ -103,6 +104,10 @@ def verify(directory: Path) -> str:
             raise ModelError(
                 f"{directory / name}: its SHA-256 is not the one in {SUMS_NAME}: it is damaged or of another model"
             )
+    config = read_config(directory)
+    for name in (config.screen.weights, config.language.weights):
+        if name not in listed:
+            raise ModelError(f"{directory / SUMS_NAME}: {name} is not listed; the list is truncated")
     return hashlib.sha256(sums).hexdigest()
 
 
@@ -121,10 +126,17 @@ def read_config(directory: Path) -> ModelConfig:
     """
     try:
         config = msgspec.json.decode(read_file(directory, CONFIG_NAME), type=ModelConfig)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise ModelError(f"{directory / CONFIG_NAME}: {error}") from error
     if config.format != FORMAT:
         raise ModelError(
             f"{directory / CONFIG_NAME}: format {config.format}, this version reads {FORMAT}; update falsepassage"
         )
+    each_label = len(POSITIVE_LABELS)
+    if (
+        config.labels != list(LABELS)
+        or not config.thresholds.keys() >= set(POSITIVE_LABELS)
+        or not len(config.screen.biases) == len(config.screen.calibrations) == each_label
+    ):
+        raise ModelError(f"{directory / CONFIG_NAME}: its labels, thresholds or biases are not for {', '.join(LABELS)}")
     return config

@@ -71,6 +71,8 @@ class LanguageDetector:
         return found
 
     def _detect(self, texts: Sequence[str]) -> NDArray[np.int8]:
+        if self._weights.shape[1] < 2:
+            return np.full(len(texts), len(self.names) - 1, np.int8)  # with one language there is nothing to tell apart
         totals = self._weights[pairs(texts)].sum(axis=1, dtype=np.int32)
         best = totals.argmax(axis=1)
         two = np.partition(totals, -2, axis=1)[:, -2:]

@@ -6,6 +6,7 @@ names the words that weighed most; it does not guess at the other kinds of evide
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -19,25 +20,28 @@ if TYPE_CHECKING:
 _CONTACT = r"""
     (?<![\w.])@\w{3,}                      # a handle
   | (?:https?://)?(?:t|wa)\.me/\S+          # a messenger's link
-  | [\w.+-]+@[\w-]+\.\w+                   # a mail address
+  | (?<![\w.+-])[\w.+-]+@[\w-]+\.\w+       # a mail address; from its beginning, or a long word takes for ever
   | \+?\d[\d ()./-]{7,}\d                  # a telephone number
 """
 _PRICE = r"""
     [$€£₺]\s?\d[\d.,]*\s?k?
-  | \d[\d.,]*\s?k?\s?[$€£₺]
-  | \d[\d.,]*\s?(?:euros?|eur|usd|gbp|pounds?)\b
+  | (?<![\d.,])\d[\d.,]*\s?k?\s?[$€£₺]
+  | (?<![\d.,])\d[\d.,]*\s?(?:euros?|eur|usd|gbp|pounds?)\b
 """
 _PATTERNS: tuple[tuple[EvidenceKind, re.Pattern[str]], ...] = (
     ("contact", re.compile(_CONTACT, re.VERBOSE)),
     ("price", re.compile(_PRICE, re.VERBOSE | re.IGNORECASE)),
 )
 _MOST_WORDS = 5
+_MOST_EVIDENCE = 50
+"""A post of nothing but prices must not make a review item that is too large for the broker."""
 
 
 def explain(screen: Screen, post: Post, label: Label, score: float, threshold: float) -> tuple[list[Evidence], str]:
     """Return the evidence in a flagged post and the reason in words."""
     fields = [("text", post.text or ""), *((f"media_text/{i}", text) for i, text in enumerate(post.media_text or ()))]
-    evidence = [found for name, text in fields for found in _find(name, text)]
+    every = (found for name, text in fields for found in _find(name, text))
+    evidence = list(itertools.islice(every, _MOST_EVIDENCE))
     words = heaviest_words(screen, "\n".join(text for _, text in fields), POSITIVE_LABELS.index(label))
     reason = f"{label} with probability {score:.2f}, threshold {threshold:.2f}; the words that weighed most: "
     return evidence, reason + ", ".join(words)
@@ -54,10 +58,10 @@ def heaviest_words(screen: Screen, text: str, label: int) -> list[str]:
 
 
 def _find(field: str, text: str) -> Iterator[Evidence]:
-    taken: list[tuple[int, int]] = []
+    taken = bytearray(len(text))
     for kind, pattern in _PATTERNS:
         for match in pattern.finditer(text):
             start, end = match.span()
-            if all(end <= first or start >= last for first, last in taken):
-                taken.append((start, end))
+            if not any(taken[start:end]):
+                taken[start:end] = b"\1" * (end - start)
                 yield Evidence(kind=kind, field=field, start=start, end=end, text=match.group())

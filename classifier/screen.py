@@ -107,7 +107,7 @@ class Screen:
             second = (packed & (_LOW - 1)).astype(np.uint32).view(np.int32)
             share = (second if label else (packed - second) >> 32) / n
             for offset in range(n):
-                shares[offset:] += share[: len(share) - offset]
+                shares[offset:] += share[: max(len(share) - offset, 0)]
         spread = np.zeros(max(len(text), 1))
         np.add.at(spread, origin, shares)
         numbers = max(int(ngrams.counts(reading)[0]), 1)

@@ -31,7 +31,7 @@ class TopicState:
 @contextmanager
 def _admin(connection: KafkaConnection) -> Iterator[KafkaAdminClient]:
     try:
-        client = KafkaAdminClient(**connection.options())
+        client = KafkaAdminClient(**connection.options(), bootstrap_timeout_ms=10_000)
     except KafkaError as error:
         raise TopicError(
             f"no broker answers ({error}): {connection.advice()}"

@@ -89,6 +89,7 @@ def unpack(batch: Any, topic: str, partition: int) -> Iterator[ConsumerRecord]: 
     batch._maybe_uncompress()  # noqa: SLF001
     data = bytes(batch._buffer)  # noqa: SLF001
     at = batch._pos  # noqa: SLF001
+    size = len(data)
     base_offset, epoch, timestamp_type = batch.base_offset, batch.leader_epoch, batch.timestamp_type
     first_timestamp = batch.first_timestamp
     appended = batch.max_timestamp if timestamp_type == _LOG_APPEND_TIME else None
@@ -156,7 +157,7 @@ def unpack(batch: Any, topic: str, partition: int) -> Iterator[ConsumerRecord]: 
                 headers, header_size = _NO_HEADERS, -1
             else:
                 headers, header_size, at = _headers(data, at)
-            if at != end:
+            if at != end or end > size:
                 raise CorruptRecordError(f"{topic}-{partition}: the record at offset {offset} has a wrong length")
             yield _new(
                 ConsumerRecord,

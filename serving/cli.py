@@ -130,7 +130,7 @@ def train(
     corpus: Annotated[Path | None, typer.Option(help="Directory of labelled posts; our own by default.")] = None,
     ordinary: Annotated[Path | None, typer.Option(help="Ordinary posts, JSON lines with `text`, maybe .gz.")] = None,
     version: Annotated[str, typer.Option(help="Version to give the model.")] = "0.1.0",
-    flags_per_million: Annotated[float, typer.Option(help="Budget that the thresholds are set for.")] = 200.0,
+    flags_per_million: Annotated[float, typer.Option(help="Budget that the thresholds are set for.")] = 500.0,
 ) -> None:
     """Make a model from the corpus. Needs the extra `train`."""
     from classifier.training.corpus import CORPUS
@@ -269,9 +269,11 @@ def _shown(value: bytes | None) -> str:
     if value is None:
         return "(none)"
     try:
-        return value.decode()
+        text = value.decode()
     except UnicodeDecodeError:
         return repr(value)
+    # what is shown here came from strangers, and must not steer the terminal of whoever looks at it
+    return "".join(char if char.isprintable() or char == "\n" else repr(char)[1:-1] for char in text)
 
 
 @contextlib.contextmanager

@@ -45,13 +45,10 @@ def read_attempts(headers: Headers) -> int:
 
 def split_headers(headers: Headers) -> tuple[list[tuple[str, bytes | None]], dict[str, str]]:
     """Part a dead letter's headers into the record's own and the context."""
-    own: list[tuple[str, bytes | None]] = []
-    context: dict[str, str] = {}
-    for name, value in headers:
-        if name.startswith(PREFIX) and name[len(PREFIX) :] in CONTEXT:
-            context[name[len(PREFIX) :]] = (value or b"").decode(errors="replace")
-        else:
-            own.append((name, value))
-    for index in filter(None, context.get("null_headers", "").split(",")):
-        own[int(index)] = (own[int(index)][0], None)
+    # The context comes last and begins with the topic: what looks like it before that is the record's own.
+    begins = max((i for i, (name, _) in enumerate(headers) if name == PREFIX + CONTEXT[0]), default=len(headers))
+    own: list[tuple[str, bytes | None]] = list(headers[:begins])
+    context = {name.removeprefix(PREFIX): (value or b"").decode(errors="replace") for name, value in headers[begins:]}
+    nulls = set(context.get("null_headers", "").split(","))
+    own = [(name, None if str(i) in nulls else value) for i, (name, value) in enumerate(own)]
     return own, context

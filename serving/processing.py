@@ -173,10 +173,11 @@ def _source(record: Any) -> tuple[Partition, int]:
 
 def _as_it_came(post: Post, record: Any) -> Any:
     """The post's own JSON where it came in our format, so that fields we do not know pass through."""
+    ce_type = None
     for name, value in record.headers:
-        if name == "ce_type" and value != POST_TYPE.encode():
-            return post
-    return msgspec.Raw(record.value)
+        if name == "ce_type":
+            ce_type = value  # the last one counts, as it does when it is decoded
+    return msgspec.Raw(record.value) if ce_type in (None, POST_TYPE.encode()) else post
 
 
 def _event_id(ce_type: str, post_id: str, content: bytes) -> str:

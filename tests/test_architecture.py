@@ -46,26 +46,6 @@ def test_the_program_does_not_import_its_tests(package: str) -> None:
     assert [file for file, roots in _roots(package).items() if roots & {"tests", "pytest", "hypothesis"}] == []
 
 
-@pytest.mark.parametrize("package", ["ingest", "classifier", "serving"])
-def test_nothing_that_serves_imports_the_training(package: str) -> None:
-    files = [file for file in sorted((ROOT / package).rglob("*.py")) if file.parent.name not in ("training", "evaluation")]
-    found = {
-        str(file.relative_to(ROOT))
-        for file in files
-        for name in _top_level(file)
-        if name.startswith("classifier.training")
-    }
-    assert found == set()
-
-
-def _top_level(path: Path) -> Iterator[str]:
-    for node in ast.parse(path.read_text()).body:
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            yield node.module or ""
-
-
 @pytest.mark.parametrize(
     ("statement", "forbidden"),
     [

@@ -32,7 +32,8 @@ AfriSenti (SemEval-2023 task 12, CC BY 4.0) and XLM-T (Apache-2.0).
 posts or accounts, not for judging an asylum claim, not for finding people. Who is harmed by a false flag: asylum
 seekers, journalists, rescuers and lawful businesses, whose posts share each word with an advert.
 
-**Thresholds** {thresholds}, set on ordinary posts that were not learnt from.
+**Thresholds** {thresholds}, set on ordinary posts that were not learnt from (those
+of the file's `train` half that were held out, and its `measure` half), for a budget of flags per million of them.
 """
 
 

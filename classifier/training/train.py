@@ -46,8 +46,8 @@ class TrainingFiles:
     out: Path
 
 
-def read_ordinary(path: Path) -> Iterator[OrdinaryPost]:
-    """Yield the posts of a JSON-lines file, plain or gzip, whose `split` is `train` or that have none.
+def read_ordinary(path: Path, split: str) -> Iterator[OrdinaryPost]:
+    """Yield the posts of a JSON-lines file, plain or gzip, that belong to `split`; those that say nothing are `train`.
 
     Raises:
         TrainingError: naming the line that is not one.
@@ -61,7 +61,7 @@ def read_ordinary(path: Path) -> Iterator[OrdinaryPost]:
                 raise TrainingError(
                     f"{path}:{number}: {error}; wanted are lines like {{'text': …, 'lang': …}}"
                 ) from error
-            if post.split == "train":
+            if post.split == split:
                 yield post
 
 
@@ -75,11 +75,12 @@ def train(files: TrainingFiles, version: str, flags_per_million: float, report: 
         CorpusError, TrainingError: what is wrong with the input.
     """
     corpus = load_corpus(files.corpus)
-    ordinary = list(read_ordinary(files.ordinary)) if files.ordinary else []
+    ordinary = list(read_ordinary(files.ordinary, "train")) if files.ordinary else []
+    measured = list(read_ordinary(files.ordinary, "measure")) if files.ordinary else []
     report(f"{len(corpus):,} labelled posts, {len(ordinary):,} ordinary ones")
     np.random.default_rng(seed).shuffle(ordinary)
     half = len(ordinary) // 2
-    learnt, held = ordinary[:half], ordinary[half:]
+    learnt, held = _with_pairs(ordinary[:half]), _with_pairs(ordinary[half:])
 
     screen = _fit(select(corpus, "train"), learnt, select(corpus, "calibrate"), held, seed)
     report("screen trained")
@@ -87,7 +88,7 @@ def train(files: TrainingFiles, version: str, flags_per_million: float, report: 
     texts = [full_text(post.post) for post in corpus] + [post.text for post in ordinary]
     language_weights, languages = train_language_detector(texts, names)
     report(f"language detector trained: {' '.join(languages)}")
-    thresholds = _thresholds(screen, select(corpus, "calibrate"), held, flags_per_million)
+    thresholds = _thresholds(screen, select(corpus, "calibrate"), [*held, *measured], flags_per_million)
 
     config = ModelConfig(
         format=artefact.FORMAT,
@@ -100,6 +101,12 @@ def train(files: TrainingFiles, version: str, flags_per_million: float, report: 
     _write(files.out, config, screen, language_weights, card.render(config, corpus, ordinary))
     load_classifier(files.out)
     report(f"written to {files.out}")
+
+
+def _with_pairs(posts: Sequence[OrdinaryPost]) -> list[OrdinaryPost]:
+    """Add each two neighbours as one post: tweets are short, and a longer post must not look odd for its length."""
+    pairs = zip(posts[::2], posts[1::2], strict=False)
+    return [*posts, *(OrdinaryPost(f"{one.text} {other.text}", one.lang) for one, other in pairs)]
 
 
 def _fit(

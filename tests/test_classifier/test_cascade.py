@@ -92,7 +92,7 @@ def test_an_ordinary_post_is_not_flagged() -> None:
     assert not shipped().classify([Post(id="a", text=ORDINARY)])[0].flagged
 
 
-@pytest.mark.parametrize("unit", [ADVERT + " ", "🚢", "b o ", "قارب ", "1"])
+@pytest.mark.parametrize("unit", [ADVERT + " ", "€1 ", "a", "🚢", "b o ", "قارب ", "1"])
 def test_a_post_of_a_hundred_thousand_characters_is_judged(unit: str) -> None:
     post = Post(id="a", text=(unit * 100_000)[:100_000])
     verdict = shipped().classify([Post(id="b", text=ORDINARY), post])[1]

@@ -16,7 +16,7 @@ SENTENCES = {
     "de": "Heute hat es den ganzen Tag geregnet und ich bin zu Hause geblieben",
     "en": "Bins are being collected Thursday this week because of the bank holiday",
     "fr": "Aujourd'hui il a plu toute la journée et je suis resté à la maison",
-    "fa": "FA",
+    "fa": "امروز صف نانوایی تا سر کوچه بود و هیچ‌کس نمی‌دانست چرا",
     "kmr": "Îro hewa pir germ e û em hemû li malê rûniştine çay vedixwin",
     "ps": "زه نن سهار ډېر ستړی وم او په کور کې مې آرام وکړ",
     "sq": "Sot bora ra gjithë ditën dhe ne qëndruam në shtëpi me fëmijët",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from classifier.reasons import explain, heaviest_words
@@ -55,3 +57,12 @@ def test_a_word_is_named_once_and_not_at_endless_length() -> None:
 
 def test_no_words_weigh_nothing() -> None:
     assert heaviest_words(shipped_screen(), "", 0) == []
+
+
+@pytest.mark.parametrize("unit", ["a", "1", "1.", "€1 ", "a.b@", "1 ", "@a", "+1-"])
+def test_the_time_to_explain_does_not_explode_with_the_length(unit: str) -> None:
+    text = unit * (1_000_000 // len(unit))
+    began = time.perf_counter()
+    evidence, _ = explain(shipped_screen(), Post(id="a", text=text), "smuggling_advert", 0.9, 0.8)
+    assert time.perf_counter() - began < 20  # about one second; a pattern that backtracks needs hours
+    assert len(evidence) <= 50

@@ -43,7 +43,7 @@ from tests.models import ANY_TEXT
         pytest.param("price 1400", "price ۱۴۰۰", id="Persian digits"),
         pytest.param("price 1400", "price १४००", id="Devanagari digits"),
         pytest.param("lorry", "l0rry", id="digit inside a word"),
-        pytest.param("lorry", "10rry", id="digits that begin a word"),
+        pytest.param("lorry", "1orry", id="digit that begins a word"),
         pytest.param("passport", "p4ssp0rt", id="several digits inside a word"),
         pytest.param("passport", "pa55port", id="two digits in a row"),
         pytest.param("call 07700", "call 077OO", id="letters for digits"),
