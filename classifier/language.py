@@ -23,6 +23,8 @@ BITS = 12
 MIN_MARGIN = 60
 """By how much the best language must beat the second, in units of the weights (`SCALE` a nat)."""
 SCALE = 24
+_FAMILIES = {"prs": "fa"}
+"""Languages so near that either is a better answer than none."""
 _TABLE_SIZE = 0x20000
 _OTHER = 0x20
 
@@ -38,6 +40,7 @@ class LanguageDetector:
     def __init__(self, weights: NDArray[np.int16], names: Sequence[str]) -> None:
         self.names = [*names, UNDETERMINED]
         self._weights = weights
+        self._families = np.array([_FAMILIES.get(name, name) for name in names])
 
     @classmethod
     def load(cls, directory: Path, config: LanguageConfig) -> LanguageDetector:
@@ -74,9 +77,11 @@ class LanguageDetector:
         if self._weights.shape[1] < 2:
             return np.full(len(texts), len(self.names) - 1, np.int8)  # with one language there is nothing to tell apart
         totals = self._weights[pairs(texts)].sum(axis=1, dtype=np.int32)
-        best = totals.argmax(axis=1)
-        two = np.partition(totals, -2, axis=1)[:, -2:]
-        unsure = (two[:, 1] - two[:, 0]) < MIN_MARGIN
+        second, best = np.argpartition(totals, -2, axis=1)[:, -2:].T
+        rows = np.arange(len(texts))
+        unsure = (totals[rows, best] - totals[rows, second]) < MIN_MARGIN
+        unsure &= self._families[best] != self._families[second]
+        unsure |= totals[rows, best] == 0  # no letters at all
         return np.where(unsure, len(self.names) - 1, best).astype(np.int8)
 
 

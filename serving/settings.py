@@ -170,6 +170,8 @@ def _read_environment(environ: Mapping[str, str]) -> dict[str, tuple[Any, str]]:
                 found[name] = (path.read_text().strip(), f"{variable}_FILE")
             except OSError as error:
                 raise SettingsError(f"{variable}_FILE: {path}: {error.strerror}") from error
+            except UnicodeDecodeError as error:
+                raise SettingsError(f"{variable}_FILE: {path}: not UTF-8 text") from error
     return found
 
 

@@ -6,8 +6,8 @@ from functools import cache
 
 from hypothesis import strategies as st
 
-from classifier.cascade import SHIPPED_MODEL, Cascade, load_classifier
 from classifier.artefact import read_config
+from classifier.cascade import SHIPPED_MODEL, Cascade, load_classifier
 from classifier.language import LanguageDetector
 from classifier.screen import Screen
 

@@ -319,7 +319,9 @@ def piece_standing(piece: str) -> str:
     if len(piece.replace(_METASPACE, "")) <= 1:
         return "drop" if scripts & _NO_SINGLE_CHARACTERS else "keep"
     if scripts == {"LATIN"}:
-        return "spare" if all(char.lower() in _LATIN_LETTERS for char in letters) else "drop"
+        if not all(char.lower() in _LATIN_LETTERS for char in letters):
+            return "drop"
+        return "spare" if all(char.isascii() for char in letters) else "keep"
     return "keep" if scripts <= _SCRIPTS | {"COMBINING", "VARIATION"} else "drop"
 
 

@@ -75,7 +75,7 @@ def _load_file(file: Path) -> Iterator[LabelledPost]:
     for number, line in enumerate(file.read_bytes().splitlines(), 1):
         try:
             yield parse(decoder.decode(line))
-        except (msgspec.DecodeError, CorpusError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, CorpusError) as error:
             raise CorpusError(f"{file}:{number}: {error}") from error
 
 

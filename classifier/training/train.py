@@ -57,7 +57,7 @@ def read_ordinary(path: Path, split: str) -> Iterator[OrdinaryPost]:
         for number, line in enumerate(file, 1):
             try:
                 post = decoder.decode(line)
-            except msgspec.DecodeError as error:
+            except (msgspec.DecodeError, UnicodeDecodeError) as error:
                 raise TrainingError(
                     f"{path}:{number}: {error}; wanted are lines like {{'text': …, 'lang': …}}"
                 ) from error

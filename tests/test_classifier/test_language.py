@@ -16,7 +16,7 @@ SENTENCES = {
     "de": "Heute hat es den ganzen Tag geregnet und ich bin zu Hause geblieben",
     "en": "Bins are being collected Thursday this week because of the bank holiday",
     "fr": "Aujourd'hui il a plu toute la journée et je suis resté à la maison",
-    "fa": "امروز صف نانوایی تا سر کوچه بود و هیچ‌کس نمی‌دانست چرا",
+    "fa": "بچه‌ها می‌خوام برم خونه‌مون ولی نمی‌دونم کی می‌رسم",
     "kmr": "Îro hewa pir germ e û em hemû li malê rûniştine çay vedixwin",
     "ps": "زه نن سهار ډېر ستړی وم او په کور کې مې آرام وکړ",
     "sq": "Sot bora ra gjithë ditën dhe ne qëndruam në shtëpi me fëmijët",
@@ -43,7 +43,16 @@ def test_what_has_no_words_is_undetermined(text: str) -> None:
 
 @pytest.mark.parametrize(
     ("hint", "expected"),
-    [("ps", "ps"), ("PS", "ps"), ("tr-TR", "tr"), ("xx", "und"), ("", "und"), (None, "und"), ("und", "und"), ("\0", "und")],
+    [
+        ("ps", "ps"),
+        ("PS", "ps"),
+        ("tr-TR", "tr"),
+        ("xx", "und"),
+        ("", "und"),
+        (None, "und"),
+        ("und", "und"),
+        ("\0", "und"),
+    ],
 )
 def test_a_hint_decides_only_what_is_unclear(hint: str | None, expected: str) -> None:
     assert _detect("12345", hint) == expected

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 
 import pytest
@@ -40,7 +41,7 @@ def test_evidence_does_not_overlap() -> None:
     post = Post(id="a", text="07700 900114€ @x.y@example.com €07700 900 114")
     evidence, _ = explain(shipped_screen(), post, "smuggling_advert", 0.9, 0.8)
     spans = sorted((each.start, each.end) for each in evidence)
-    assert all(end <= start for (_, end), (start, _) in zip(spans, spans[1:], strict=False))
+    assert all(end <= start for (_, end), (start, _) in itertools.pairwise(spans))
 
 
 def test_the_reason_names_label_score_threshold_and_words() -> None:

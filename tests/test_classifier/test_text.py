@@ -63,7 +63,16 @@ def test_a_disguise_is_undone(plain: str, disguised: str) -> None:
 
 @pytest.mark.parametrize(
     ("one", "other"),
-    [("boat", "goat"), ("قارب", "قريب"), ("boat", ""), ("to", "too"), ("$", "5"), ("a b", "ab"), ("🚢", "🚚"), ("각", "가")],
+    [
+        ("boat", "goat"),
+        ("قارب", "قريب"),
+        ("boat", ""),
+        ("to", "too"),
+        ("$", "5"),
+        ("a b", "ab"),
+        ("🚢", "🚚"),
+        ("각", "가"),
+    ],
 )
 def test_what_differs_stays_different(one: str, other: str) -> None:
     assert normalise(one) != normalise(other)

@@ -88,10 +88,11 @@ def test_a_directory_without_posts_is_refused(tmp_path: Path) -> None:
         load_corpus(tmp_path)
 
 
-def test_ordinary_posts_are_those_for_training(tmp_path: Path) -> None:
+def test_ordinary_posts_are_those_of_the_split_that_is_asked_for(tmp_path: Path) -> None:
     path = tmp_path / "posts.jsonl"
     path.write_bytes(b'{"text": "a"}\n{"text": "b", "split": "test"}\n{"text": "c", "split": "train", "lang": "tr"}\n')
-    assert [(post.text, post.lang) for post in read_ordinary(path)] == [("a", "und"), ("c", "tr")]
+    assert [(post.text, post.lang) for post in read_ordinary(path, "train")] == [("a", "und"), ("c", "tr")]
+    assert [post.text for post in read_ordinary(path, "test")] == ["b"]
 
 
 @pytest.mark.parametrize("broken", [b"{", b'{"lang": "en"}', b'{"text": "\xff"}'])
@@ -99,7 +100,7 @@ def test_a_broken_ordinary_post_is_refused_by_file_and_number(tmp_path: Path, br
     path = tmp_path / "posts.jsonl"
     path.write_bytes(b'{"text": "a"}\n' + broken)
     with pytest.raises(TrainingError, match=r"posts\.jsonl:2: "):
-        list(read_ordinary(path))
+        list(read_ordinary(path, "train"))
 
 
 # The split
@@ -111,7 +112,16 @@ def _grouped(language: str, group: str) -> str:
 
 def test_the_split_of_a_group_is_what_it_always_was() -> None:
     """A group that changes sides makes every old figure worthless."""
-    assert {f"{lang}/{group}": _grouped(lang, group) for lang in ("en", "ar") for group in ("g001", "g002", "g301")} == {'en/g001': 'test', 'en/g002': 'test', 'en/g301': 'calibrate', 'ar/g001': 'test', 'ar/g002': 'train', 'ar/g301': 'test'}
+    assert {
+        f"{lang}/{group}": _grouped(lang, group) for lang in ("en", "ar") for group in ("g001", "g002", "g301")
+    } == {
+        "en/g001": "test",
+        "en/g002": "test",
+        "en/g301": "calibrate",
+        "ar/g001": "test",
+        "ar/g002": "train",
+        "ar/g301": "test",
+    }
 
 
 def test_no_group_is_on_two_sides_and_no_post_on_none() -> None:

@@ -156,7 +156,9 @@ def test_a_batch_whose_bytes_changed_fails_its_checksum() -> None:
 
 
 def test_a_truncated_batch_is_corrupt_wherever_it_was_cut() -> None:
-    whole = build([(0, 1, b"key", b"value", [("name", b"content")]), (1, 1, b"key", b"v" * 200, [("name", b"content")])])
+    whole = build(
+        [(0, 1, b"key", b"value", [("name", b"content")]), (1, 1, b"key", b"v" * 200, [("name", b"content")])]
+    )
     for cut in range(1, len(whole) - DefaultRecordBatch.HEADER_STRUCT.size):
         with pytest.raises(CorruptRecordError):
             list(unpack(DefaultRecordBatch(patch(whole[:-cut])), "posts", 3))

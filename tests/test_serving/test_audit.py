@@ -18,9 +18,7 @@ def test_the_chance_grows_with_the_cube_of_the_score_over_its_threshold() -> Non
 
 
 @settings(max_examples=200, deadline=None)
-@given(
-    score=st.floats(0, 1), threshold=st.floats(0, 1), floor=st.floats(1e-9, 1), ceiling=st.floats(0, 1)
-)
+@given(score=st.floats(0, 1), threshold=st.floats(0, 1), floor=st.floats(1e-9, 1), ceiling=st.floats(0, 1))
 def test_the_chance_is_never_zero_nor_more_than_one(
     score: float, threshold: float, floor: float, ceiling: float
 ) -> None:

@@ -7,7 +7,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingest.errors import DecodeError
-from serving.dead_letter_records import ATTEMPTS_HEADER, CONTEXT, PREFIX, dead_letter_headers, read_attempts, split_headers
+from serving.dead_letter_records import (
+    ATTEMPTS_HEADER,
+    CONTEXT,
+    PREFIX,
+    dead_letter_headers,
+    read_attempts,
+    split_headers,
+)
 from tests.records import FakeRecord
 
 ERROR = DecodeError("invalid_json", "broken at 5")

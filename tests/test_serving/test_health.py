@@ -42,10 +42,10 @@ def test_a_process_is_ready_when_nothing_is_missing(server: HealthServer) -> Non
 
 
 def test_what_is_missing_is_named_and_only_readiness_fails(server: HealthServer) -> None:
-    MISSING["broker"] = "no answer from \"kafka:9092\""
+    MISSING["broker"] = 'no answer from "kafka:9092"'
     status, body = get(server, "/readyz")
     assert status == 503
-    assert json.loads(body) == {"status": "not ready", "missing": {"broker": "no answer from \"kafka:9092\""}}
+    assert json.loads(body) == {"status": "not ready", "missing": {"broker": 'no answer from "kafka:9092"'}}
     assert get(server, "/livez")[0] == 200
     MISSING.clear()
     assert get(server, "/readyz?verbose")[0] == 200

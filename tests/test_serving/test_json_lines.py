@@ -42,7 +42,9 @@ def test_blank_lines_have_no_answer() -> None:
     assert classify(b"") == ([], 0)
 
 
-LINES = st.lists(st.sampled_from([post_json("a"), post_json("b", ADVERT), b"{", b"", b" ", b"\xff", b"\0"]), max_size=12)
+LINES = st.lists(
+    st.sampled_from([post_json("a"), post_json("b", ADVERT), b"{", b"", b" ", b"\xff", b"\0"]), max_size=12
+)
 
 
 @settings(max_examples=60, deadline=None)

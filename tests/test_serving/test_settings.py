@@ -66,10 +66,10 @@ def test_a_secret_is_read_from_the_file_that_is_named(tmp_path: Path) -> None:
     path.write_text("hunter2\n")
     rows = explain_settings({}, {"FALSEPASSAGE_SASL_PASSWORD_FILE": str(path)})
     assert [row.origin for row in rows if row.name == "sasl_password"] == ["FALSEPASSAGE_SASL_PASSWORD_FILE"]
-    with pytest.raises(SettingsError, match="SASL_PASSWORD_FILE.*none"):
+    with pytest.raises(SettingsError, match=r"SASL_PASSWORD_FILE.*none"):
         load_settings({}, {"FALSEPASSAGE_SASL_PASSWORD_FILE": str(tmp_path / "none")})
     path.write_bytes(b"\xff")
-    with pytest.raises(SettingsError, match="SASL_PASSWORD_FILE.*password"):
+    with pytest.raises(SettingsError, match=r"SASL_PASSWORD_FILE.*password"):
         load_settings({}, {"FALSEPASSAGE_SASL_PASSWORD_FILE": str(path)})
 
 
@@ -118,7 +118,11 @@ def test_a_wrong_flag_is_refused_by_name() -> None:
 
 
 def test_words_become_numbers_and_truths() -> None:
-    environ = {"FALSEPASSAGE_METRICS_PORT": "0", "FALSEPASSAGE_CHECK_HOSTNAME": "false", "FALSEPASSAGE_AUDIT_FLOOR": "1e-4"}
+    environ = {
+        "FALSEPASSAGE_METRICS_PORT": "0",
+        "FALSEPASSAGE_CHECK_HOSTNAME": "false",
+        "FALSEPASSAGE_AUDIT_FLOOR": "1e-4",
+    }
     settings = load_settings({}, environ)
     assert (settings.metrics_port, settings.check_hostname, settings.audit_floor) == (0, False, 1e-4)
 
