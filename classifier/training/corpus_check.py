@@ -176,7 +176,7 @@ def check_near_duplicates(posts: Sequence[LabelledPost]) -> list[str]:
 
 
 def check_balance(posts: Sequence[LabelledPost], bound: float) -> list[str]:
-    """Return the give-aways whose share among positive posts differs from that among the others by more than `bound`."""
+    """Return the give-aways whose shares among positive and among harmless posts differ by more than `bound`."""
     positive = [full_text(post.post) for post in posts if post.label != "none"]
     harmless = [full_text(post.post) for post in posts if post.label == "none"]
     problems = []
