@@ -33,9 +33,7 @@ def _admin(connection: KafkaConnection) -> Iterator[KafkaAdminClient]:
     try:
         client = KafkaAdminClient(**connection.options(), bootstrap_timeout_ms=10_000)
     except KafkaError as error:
-        raise TopicError(
-            f"no broker answers ({error}): {connection.advice()}"
-        ) from error
+        raise TopicError(f"no broker answers ({error}): {connection.advice()}") from error
     try:
         yield client
     except KafkaError as error:
