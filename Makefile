@@ -56,8 +56,8 @@ schemas: $(INSTALLED_DEV) ## Write the JSON Schemas, asyncapi.yaml and the table
 constraints: $(BIN)/python ## Pin the newest versions that fit, with their hashes
 	$(BIN)/python -m pip install --quiet pip-tools
 	rm -f constraints/run.txt constraints/dev.txt
-	$(COMPILE) --extra build --output-file constraints/run.txt pyproject.toml
-	$(COMPILE) --extra build --extra dev --output-file constraints/dev.txt pyproject.toml
+	$(COMPILE) --extra build --extra tansu --output-file constraints/run.txt pyproject.toml
+	$(COMPILE) --extra build --extra tansu --extra dev --output-file constraints/dev.txt pyproject.toml
 
 clean: ## Remove .venv and all caches
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis

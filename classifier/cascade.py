@@ -15,6 +15,8 @@ from classifier.screen import Screen
 from classifier.verdict import LABELS, POSITIVE_LABELS, STAGES, Verdicts
 from ingest.post import Post
 
+READ_CHARS = 100_000
+"""No platform has longer posts; beyond half a million characters the screen's exact sums would overflow."""
 SHIPPED_MODEL = Path(__file__).parent / "model"
 
 
@@ -37,10 +39,11 @@ def load_classifier(directory: Path = SHIPPED_MODEL) -> Cascade:
 
 
 def full_text(post: Post) -> str:
-    """All that can be read in a post: what its author wrote, then what was read in its pictures."""
-    if not post.media_text:
-        return post.text or ""
-    return "\n".join([post.text or "", *post.media_text])
+    """All that can be read in a post: what its author wrote, then what was read in its pictures, up to `READ_CHARS`."""
+    text = post.text or ""
+    if post.media_text:
+        text = "\n".join([text, *post.media_text])
+    return text[:READ_CHARS]
 
 
 class Cascade:

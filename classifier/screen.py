@@ -37,7 +37,8 @@ class Screen:
         self.config = config
         self.weights = weights
         # Both labels' weights in one 64-bit number: one look-up and one addition serve the two. The sums stay exact
-        # as long as the lower one fits 32 bits: half a million n-grams at the largest weight that training stores.
+        # as long as the lower one fits 32 bits: half a million n-grams at the largest weight that training stores, and
+        # `cascade.READ_CHARS` keeps posts below that.
         first, second = weights.astype(np.int64)
         self._packed = first * _LOW + second
         self._packed[0] = 0
