@@ -1,11 +1,12 @@
 """Errors of the package `serving`.
 
 ServingError
-├── SettingsError        a setting is wrong: nothing is started
-├── SinkError            what was made of the posts cannot be written: the worker stops
-│   ├── FencedError      another worker has taken this one's place
-│   └── TransactionAbortedError   this try failed and left nothing behind: try again
-└── DeadLetterError      dead letters cannot be listed or replayed
+├── SettingsError                   a setting is wrong: nothing is started
+├── SinkError                       what was made of the posts cannot be written: the worker stops
+│   ├── FencedError                 another worker has taken this one's place
+│   ├── OutputTooLargeError         a record is larger than its topic allows
+│   └── TransactionAbortedError     this try failed and left nothing behind: try again
+└── DeadLetterError                 dead letters cannot be listed or replayed
 """
 
 from __future__ import annotations
@@ -25,6 +26,10 @@ class SinkError(ServingError):
 
 class FencedError(SinkError):
     """Another worker with the same instance id has started: this one must stop."""
+
+
+class OutputTooLargeError(SinkError):
+    """A record is larger than its topic allows; nothing was written."""
 
 
 class TransactionAbortedError(SinkError):

@@ -27,7 +27,7 @@ from kafka.structs import OffsetAndMetadata
 
 from ingest.kafka_connection import KafkaConnection
 from ingest.source import Partition
-from serving.errors import FencedError, SinkError, TransactionAbortedError
+from serving.errors import FencedError, OutputTooLargeError, SinkError, TransactionAbortedError
 from serving.sinks import Output
 
 log = logging.getLogger(__name__)
@@ -166,7 +166,7 @@ class KafkaSink:
                     f"transactional id {self._transactional_id}"
                 )
             if isinstance(cause, MessageSizeTooLargeError):
-                return SinkError(
+                return OutputTooLargeError(
                     f"a record is larger than its topic allows ({cause}); raise the topic's max.message.bytes"
                 )
             cause = (

@@ -10,7 +10,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import numpy as np
 
 from ingest.source import Batch, Partition, Source
-from serving.errors import TransactionAbortedError
+from serving.dead_letter_records import cut_short
+from serving.errors import OutputTooLargeError, TransactionAbortedError
 from serving.metrics import WorkerMetrics
 from serving.processing import Processor, Result
 from serving.sinks import Sink
@@ -73,6 +74,7 @@ class Worker:
     def _commit(self, batch: Batch, result: Result) -> frozenset[Partition]:
         """Write the transaction, as often as it takes; return the partitions that it was written for."""
         attempt = 0
+        cut = False
         began = time.perf_counter()
         while True:
             try:
@@ -83,6 +85,11 @@ class Worker:
                     outputs = [output for output in result.outputs if output.source in claim.partitions]
                     offsets = {each: batch.records[batch.slices[each][1] - 1].offset + 1 for each in claim.partitions}
                     self._sink.write(outputs, offsets, claim.group_metadata)
+            except OutputTooLargeError:
+                if cut:
+                    raise
+                cut = True
+                result.outputs = [cut_short(output) for output in result.outputs]
             except TransactionAbortedError as error:
                 self._metrics.transactions_aborted.inc()
                 log.warning("a transaction failed and is tried again", extra={"error": str(error), "attempt": attempt})

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import random
 import time
 import urllib.error
 from collections import Counter
 
 import pytest
-from kafka import KafkaProducer
+from kafka import KafkaAdminClient, KafkaProducer
 
 from ingest.kafka_connection import KafkaConnection
 from ingest.kafka_topics import create_topics, describe_topics
@@ -179,3 +181,28 @@ def test_topics_are_created_once_and_differences_are_told(kafka: ApacheKafka, to
     again = create_topics(connection, topic_prefix)
     assert not any(state.created for state in again)
     assert "2 partitions, declared 12" in again[0].differences
+
+
+def test_a_poison_record_that_the_dead_letter_topic_does_not_take_whole_is_cut_and_does_not_stop_the_worker(
+    kafka: ApacheKafka, topic_prefix: str
+) -> None:
+    with KafkaAdminClient(bootstrap_servers=kafka.bootstrap_servers) as admin:
+        admin.create_topics(
+            {
+                f"{topic_prefix}dead-letters": {
+                    "num_partitions": 1,
+                    "replication_factor": 1,
+                    "configs": {"max.message.bytes": "300000"},
+                }
+            }
+        )
+    connection = KafkaConnection(kafka.bootstrap_servers)
+    create_topics(connection, topic_prefix, partitions=1)
+    noise = random.Random(1).randbytes(700_000)
+    send(kafka.bootstrap_servers, f"{topic_prefix}posts", [Sent(b"k", noise, [], "invalid_json"), advert(1)])
+    with worker(kafka.bootstrap_servers, topic_prefix) as process:
+        wait_for(lambda: len(read_topic(kafka.bootstrap_servers, f"{topic_prefix}review")) == 1, "the flag after it")
+        process.stop()
+    (letter,) = read_dead_letters(connection, f"{topic_prefix}dead-letters")
+    assert letter.value == noise[:65536]
+    assert letter.context["cut"] == f"700000 bytes, sha256 {hashlib.sha256(noise).hexdigest()}"
