@@ -6,10 +6,13 @@
 from __future__ import annotations
 
 import hashlib
+import io
 from pathlib import Path
 from typing import TypeVar
 
 import msgspec
+import numpy as np
+from numpy.typing import NDArray
 
 from classifier.errors import ModelError
 from classifier.verdict import LABELS, POSITIVE_LABELS
@@ -66,6 +69,22 @@ class ModelConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     thresholds: dict[str, Thresholds]
     screen: ScreenConfig
     language: LanguageConfig
+
+
+def read_weights(directory: Path, name: str, shape: tuple[int, ...]) -> NDArray[np.int16]:
+    """Return one file of a model as an array.
+
+    Raises:
+        ModelError: naming the file, if it is no array of whole numbers of that shape.
+    """
+    path = directory / name
+    try:
+        weights: NDArray[np.int16] = np.load(io.BytesIO(read_file(directory, name)), allow_pickle=False)
+    except (ValueError, EOFError, OSError) as error:
+        raise ModelError(f"{path}: not an array: {error}") from error
+    if weights.shape != shape or weights.dtype != np.int16:
+        raise ModelError(f"{path}: {weights.dtype}{list(weights.shape)} is not what {CONFIG_NAME} says")
+    return weights
 
 
 def read_file(directory: Path, name: str) -> bytes:

@@ -5,7 +5,6 @@ Good enough to choose a threshold and to count by; a post it is not sure of is `
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
@@ -13,8 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from classifier.artefact import LanguageConfig, read_file
-from classifier.errors import ModelError
+from classifier.artefact import LanguageConfig, read_weights
 
 UNDETERMINED = "und"
 READ_CHARS = 56
@@ -49,13 +47,7 @@ class LanguageDetector:
         Raises:
             ModelError: naming the file that is not as the config says.
         """
-        path = directory / config.weights
-        try:
-            weights = np.load(io.BytesIO(read_file(directory, config.weights)), allow_pickle=False)
-        except (ValueError, EOFError, OSError) as error:
-            raise ModelError(f"{path}: not an array: {error}") from error
-        if weights.shape != (1 << BITS, len(config.names)) or weights.dtype != np.int16:
-            raise ModelError(f"{path}: {weights.dtype}{list(weights.shape)} is not what config.json says")
+        weights = read_weights(directory, config.weights, (1 << BITS, len(config.names)))
         return cls(weights, config.names)
 
     def detect(self, texts: Sequence[str], hints: Sequence[str | None]) -> NDArray[np.int8]:

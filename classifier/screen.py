@@ -6,7 +6,6 @@ machine: there is no order of floating-point additions for it to depend on.
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from classifier import ngrams
-from classifier.artefact import ScreenConfig, read_file
+from classifier.artefact import ScreenConfig, read_weights
 from classifier.errors import ModelError
 from classifier.text import Reading, align, read
 from classifier.verdict import POSITIVE_LABELS
@@ -52,15 +51,11 @@ class Screen:
         Raises:
             ModelError: naming the file that is not as the config says.
         """
-        path = directory / config.weights
-        try:
-            weights = np.load(io.BytesIO(read_file(directory, config.weights)), allow_pickle=False)
-        except (ValueError, EOFError, OSError) as error:
-            raise ModelError(f"{path}: not an array: {error}") from error
-        if weights.shape != (len(POSITIVE_LABELS), 1 << config.bits) or weights.dtype != np.int16:
-            raise ModelError(f"{path}: {weights.dtype}{list(weights.shape)} is not what config.json says")
+        weights = read_weights(directory, config.weights, (len(POSITIVE_LABELS), 1 << config.bits))
         if config.hash_version != ngrams.HASH_VERSION:
-            raise ModelError(f"{path}: made for n-gram hash {config.hash_version}, this is {ngrams.HASH_VERSION}")
+            raise ModelError(
+                f"{directory / config.weights}: made for n-gram hash {config.hash_version}, this is {ngrams.HASH_VERSION}"
+            )
         return cls(weights, config)
 
     def score(self, texts: Sequence[str]) -> NDArray[np.float64]:
