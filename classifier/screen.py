@@ -54,7 +54,7 @@ class Screen:
         weights = read_weights(directory, config.weights, (len(POSITIVE_LABELS), 1 << config.bits))
         if config.hash_version != ngrams.HASH_VERSION:
             raise ModelError(
-                f"{directory / config.weights}: made for n-gram hash {config.hash_version}, this is {ngrams.HASH_VERSION}"
+                f"{directory / config.weights}: made for n-gram hash {config.hash_version}, not {ngrams.HASH_VERSION}"
             )
         return cls(weights, config)
 
