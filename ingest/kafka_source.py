@@ -21,14 +21,16 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from kafka import KafkaConsumer
+from kafka import KafkaConsumer, TopicPartition
 from kafka.consumer.subscription_state import ConsumerRebalanceListener
 from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
 from kafka.errors import (
     AuthorizationError,
+    CorruptRecordError,
     FencedInstanceIdError,
     KafkaError,
     SaslAuthenticationFailedError,
+    UnsupportedCodecError,
 )
 
 from ingest.errors import SourceError
@@ -39,6 +41,8 @@ from ingest.source import Batch, Claim, Lag, Partition
 log = logging.getLogger(__name__)
 
 _POLL_MS = 200
+_POLL_RECORDS = 1_000
+"""Records unpacked between two looks at a batch's size: compressed ones may be much larger than what was fetched."""
 _LAG_EVERY_S = 2.0
 _LAG_VALID_S = 10.0
 _FATAL = (SaslAuthenticationFailedError, AuthorizationError, FencedInstanceIdError)
@@ -76,6 +80,7 @@ class KafkaSource(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-pyt
         self._behind: dict[Partition, int] = {}
         self._lag_at = self._lag_tried_at = 0.0
         self.rebalances = 0
+        self._member = ""
         self._consumer: Any = None
         self._thread = threading.Thread(target=self._run, name="fetch", daemon=True)
         self._thread.start()
@@ -189,8 +194,10 @@ class KafkaSource(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-pyt
 
     def _poll(self, timeout_ms: int, max_records: int) -> dict[Any, list[Any]]:
         """Poll once; a broker that is away is waited for, with the client's own back-off."""
+        before = {each: self._epochs[each] for each in self._owned}
         try:
             found: dict[Any, list[Any]] = self._consumer.poll(timeout_ms=timeout_ms, max_records=max_records)
+            self._notice_new_membership(before, found)
         except _FATAL:
             raise
         except KafkaError as error:
@@ -201,6 +208,29 @@ class KafkaSource(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-pyt
             return {}
         return found
 
+    def _notice_new_membership(self, before: Mapping[Partition, int], found: dict[Any, list[Any]]) -> None:
+        """Begin anew on partitions kept through a loss of membership that no callback told of.
+
+        A worker that was thrown out while it rejoined comes back under a new member id, and kafka-python tells of it
+        only what was added. Others may have read what it kept, so it goes back to what is committed.
+        """
+        member = self._consumer.group_metadata().member_id
+        if not member or member == self._member:
+            return
+        kept = [each for each, epoch in before.items() if each in self._owned and self._epochs[each] == epoch]
+        if self._member and kept:
+            for each in kept:
+                found.pop(TopicPartition(*each), None)
+            committed = {each: self._consumer.committed(TopicPartition(*each)) for each in kept}
+            self.on_partitions_lost(kept)
+            for each, offset in committed.items():
+                if offset is None:
+                    self._consumer.seek_to_beginning(TopicPartition(*each))
+                else:
+                    self._consumer.seek(TopicPartition(*each), offset)
+            self.on_partitions_assigned(kept)
+        self._member = member
+
     def _collect(self) -> Batch | None:
         parts: dict[Partition, tuple[int, list[Any]]] = {}
         number = size = 0
@@ -209,11 +239,11 @@ class KafkaSource(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-pyt
             left_ms = _POLL_MS if deadline is None else int((deadline - time.monotonic()) * 1000)
             if left_ms <= 0:
                 break
-            found = self._poll(min(left_ms, _POLL_MS), self._options.max_records - number)
+            found = self._poll(min(left_ms, _POLL_MS), min(_POLL_RECORDS, self._options.max_records - number))
             for partition, records in found.items():
                 self._add(parts, Partition(*partition), records)
                 number += len(records)
-                size += sum([record.serialized_value_size for record in records])
+                size += sum([record.serialized_value_size + record.serialized_header_size for record in records])
             if not number:
                 return None
             if number >= self._options.max_records or size >= self._options.max_bytes:
@@ -225,7 +255,10 @@ class KafkaSource(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-pyt
         """Add records to those of their partition; what was read under an earlier ownership is read again anyway."""
         epoch = self._epochs.get(partition, 0)
         before = parts.get(partition)
-        parts[partition] = (epoch, before[1] + records if before is not None and before[0] == epoch else records)
+        if before is not None and before[0] == epoch:
+            before[1].extend(records)
+        else:
+            parts[partition] = (epoch, records)
 
     def _batch(self, parts: Mapping[Partition, tuple[int, list[Any]]]) -> Batch:
         records: list[Any] = []
@@ -273,6 +306,9 @@ class KafkaSource(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-pyt
         consumer = self._consumer
         try:
             assigned = list(consumer.assignment())
+            if not assigned and self._options.topic not in consumer.topics():
+                log.warning("the posts topic is not there; falsepassage topics create makes it")
+                return
             ends = consumer.end_offsets(assigned, timeout_ms=1_000) if assigned else {}
             positions = {partition: consumer.position(partition, timeout_ms=500) for partition in assigned}
         except (KafkaError, AssertionError) as error:
@@ -322,4 +358,6 @@ def _advice(error: BaseException, connection: KafkaConnection) -> str:
         return f"the broker forbids reading ({error}); give this user READ on the topic and on the group"
     if isinstance(error, FencedInstanceIdError):
         return "another worker has taken this instance_id; give each worker its own FALSEPASSAGE_INSTANCE_ID"
+    if isinstance(error, CorruptRecordError | UnsupportedCodecError):
+        return f"a record batch cannot be read: {error}; check the broker's disk, or move the group past it"
     return f"reading failed: {type(error).__name__}: {error}; {connection.advice()}"

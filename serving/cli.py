@@ -193,7 +193,7 @@ def dead_letters_list(
         size = len(letter.value or b"")
         typer.echo(
             f"{letter.partition}@{letter.offset}  {letter.reason}  {size} bytes  from {came}  "
-            f"attempts {letter.context.get('attempts', '?')}  {letter.context.get('message', '')}"
+            f"attempts {letter.context.get('attempts', '?')}  {_shown(letter.context.get('message', '').encode())}"
         )
     for each, number in counts.most_common():
         typer.echo(f"{number:>8,}  {each}", err=True)
@@ -210,16 +210,16 @@ def dead_letters_show(
     """Show one in full: its context, headers, key and value."""
     settings = load_settings({"bootstrap_servers": bootstrap_servers, "topic_prefix": topic_prefix}, file=config)
     partition, _, offset = place.partition("@")
-    if not (partition.isdigit() and offset.isdigit()):
+    if not (place.isascii() and partition.isdigit() and offset.isdigit()):
         raise ServingError(f"{place!r} is not a place; write PARTITION@OFFSET, as `dead-letters list` does")
     letter = next(_letters(settings, partition=int(partition), offset=int(offset)), None)
     if letter is None:
         raise ServingError(f"there is no dead letter at {place}")
     for name, text in letter.context.items():
-        typer.echo(f"{name}: {text}")
+        typer.echo(f"{name}: {_shown(text.encode())}")
     typer.echo(f"key: {_shown(letter.key)}")
     for name, value in letter.headers:
-        typer.echo(f"header {name}: {_shown(value)}")
+        typer.echo(f"header {_shown(name.encode())}: {_shown(value)}")
     typer.echo(f"value: {_shown(letter.value)}")
 
 

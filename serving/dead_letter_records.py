@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
-from dataclasses import replace
 from typing import Any
 
 from ingest.errors import DecodeError
-from serving.sinks import Headers, Output
+from serving.sinks import Headers
 
 PREFIX = "falsepassage.error."
 CONTEXT = ("topic", "partition", "offset", "timestamp", "stage", "reason", "message", "attempts", "null_headers", "cut")
-_FIRST = f"{PREFIX}topic"
-CUT_TO = 64 * 1024
 ATTEMPTS_HEADER = "falsepassage.attempts"
 """Carried by a replayed record: how often it has been a dead letter."""
 
@@ -37,18 +33,6 @@ def dead_letter_headers(record: Any, error: DecodeError, stage: str) -> list[tup
     if nulls:
         context["null_headers"] = nulls
     return [*own, *((PREFIX + name, str(value).encode(errors="replace")) for name, value in context.items())]
-
-
-def cut_short(output: Output) -> Output:
-    """Keep only the beginning of a dead letter that its topic does not take whole; the header `cut` says of what.
-
-    The record itself stays where its context says, for as long as its own topic keeps it.
-    """
-    if output.value is None or len(output.value) <= CUT_TO or not any(name == _FIRST for name, _ in output.headers):
-        return output
-    cut = f"{len(output.value)} bytes, sha256 {hashlib.sha256(output.value).hexdigest()}"
-    headers = [*output.headers, (f"{PREFIX}cut", cut.encode())]
-    return replace(output, value=output.value[:CUT_TO], headers=headers)
 
 
 def read_attempts(headers: Headers) -> int:

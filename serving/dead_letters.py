@@ -63,7 +63,8 @@ def read_dead_letters(
 def replay(connection: KafkaConnection, letters: Iterator[DeadLetter], topic: str) -> int:
     """Send records back to the topic they came from, as they were, with the number of attempts in a header.
 
-    One transaction holds them all: if it fails, none was sent.
+    One transaction holds them all: if it fails, none was sent. A letter that was cut is not sent: it is no longer
+    what came in.
 
     Args:
         topic: where to, for a letter that does not say where it came from.
@@ -80,11 +81,14 @@ def replay(connection: KafkaConnection, letters: Iterator[DeadLetter], topic: st
             **connection.options(),
             transactional_id=f"falsepassage-replay-{uuid.uuid4()}",
             max_request_size=64 * 1024**2,
+            transaction_timeout_ms=600_000,
         )
         try:
             producer.init_transactions()
             producer.begin_transaction()
             for letter in letters:
+                if "cut" in letter.context:
+                    continue  # only its beginning is here; the whole record is where its context says
                 headers = [(name, value or b"") for name, value in letter.headers if name != ATTEMPTS_HEADER]
                 headers.append((ATTEMPTS_HEADER, letter.context.get("attempts", "1").encode()))
                 producer.send(

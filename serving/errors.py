@@ -4,7 +4,7 @@ ServingError
 ├── SettingsError                   a setting is wrong: nothing is started
 ├── SinkError                       what was made of the posts cannot be written: the worker stops
 │   ├── FencedError                 another worker has taken this one's place
-│   ├── OutputTooLargeError         a record is larger than its topic allows
+│   ├── OutputRefusedError         a record is larger than its topic allows
 │   └── TransactionAbortedError     this try failed and left nothing behind: try again
 └── DeadLetterError                 dead letters cannot be listed or replayed
 """
@@ -28,8 +28,8 @@ class FencedError(SinkError):
     """Another worker with the same instance id has started: this one must stop."""
 
 
-class OutputTooLargeError(SinkError):
-    """A record is larger than its topic allows; nothing was written."""
+class OutputRefusedError(SinkError):
+    """A record is larger than its topic allows, or its timestamp is refused; nothing was written."""
 
 
 class TransactionAbortedError(SinkError):

@@ -11,26 +11,28 @@ while the transaction can still be aborted.
 from __future__ import annotations
 
 import contextlib
-import logging
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from kafka import KafkaAdminClient, KafkaProducer, TopicPartition
 from kafka.errors import (
     AuthorizationError,
+    InvalidTimestampError,
+    InvalidTopicError,
     KafkaError,
     MessageSizeTooLargeError,
+    PolicyViolationError,
     ProducerFencedError,
+    RecordListTooLargeError,
     SaslAuthenticationFailedError,
 )
 from kafka.structs import OffsetAndMetadata
 
 from ingest.kafka_connection import KafkaConnection
 from ingest.source import Partition
-from serving.errors import FencedError, OutputTooLargeError, SinkError, TransactionAbortedError
+from serving.errors import FencedError, OutputRefusedError, SinkError, TransactionAbortedError
 from serving.sinks import Output
-
-log = logging.getLogger(__name__)
 
 _MAX_REQUEST_BYTES = 64 * 1024 * 1024
 """The topic's own max.message.bytes is the limit that counts; the producer's must not be lower."""
@@ -43,15 +45,24 @@ class KafkaSink:
         transactional_id: stable for one instance, different for two that run at the same time.
         transaction_timeout_s: how long an open transaction of a worker that died may hold back readers of committed
             records.
+        topics: those that will be written to; the start fails if one is not there.
     """
 
-    def __init__(self, connection: KafkaConnection, transactional_id: str, transaction_timeout_s: float = 10.0) -> None:
+    def __init__(
+        self,
+        connection: KafkaConnection,
+        transactional_id: str,
+        transaction_timeout_s: float = 10.0,
+        topics: Sequence[str] = (),
+    ) -> None:
         self._connection = connection
         self._transactional_id = transactional_id
+        self._topics = topics
         self._transaction_timeout_s = transaction_timeout_s
         self._producer: Any = None
         self._started = False
         self._in_doubt = False
+        self._began = 0.0
 
     def start(self) -> None:
         """Connect, take the transactional id and abort what an earlier holder of it left open.
@@ -70,6 +81,8 @@ class KafkaSink:
                 metrics_enabled=False,
             )
             self._producer.init_transactions()
+            for topic in self._topics:
+                self._producer.partitions_for(topic)
         except KafkaError as error:
             self._discard()
             raise self._translate(error, "starting a transactional producer") from error
@@ -79,11 +92,17 @@ class KafkaSink:
         """See `serving.sinks.Sink.write`."""
         if self._producer is None:
             self._restart()
-        if self._in_doubt and self._was_committed(offsets, group_metadata.group_id):
+        if group_metadata.generation_id < 0 or not group_metadata.member_id:
+            # The broker checks no membership where none is claimed, so such a commit would not be fenced.
+            raise TransactionAbortedError("this worker fell out of its group and waits to be let in again")
+        if self._in_doubt:
+            settled = self._was_committed(offsets, group_metadata.group_id)
             self._in_doubt = False
-            return
+            if settled:
+                return
         producer = self._producer
         committing = False
+        self._began = time.monotonic()
         try:
             producer.begin_transaction()
             sent = [self._send(output) for output in outputs]
@@ -96,7 +115,9 @@ class KafkaSink:
             producer.commit_transaction()
         except KafkaError as error:
             self._in_doubt = committing
-            self._abort(error)
+            # Never used again: kafka-python carries offsets of a failed transaction into the next one of the same
+            # producer. The next one's start aborts what this one left open.
+            self._discard()
             raise self._translate(error, "the transaction") from error
 
     def close(self) -> None:
@@ -132,16 +153,6 @@ class KafkaSink:
                 raise
             raise TransactionAbortedError(str(error)) from error
 
-    def _abort(self, error: KafkaError) -> None:
-        if isinstance(error, ProducerFencedError):
-            self._discard()
-            return
-        try:
-            self._producer.abort_transaction()
-        except KafkaError:
-            log.info("the transaction could not be aborted; its producer is replaced", exc_info=True)
-            self._discard()
-
     def _discard(self, timeout_s: float = 0.0) -> None:
         producer, self._producer = self._producer, None
         if producer is not None:
@@ -152,6 +163,10 @@ class KafkaSink:
         cause: BaseException | None = error
         while cause is not None:
             if isinstance(cause, ProducerFencedError):
+                if time.monotonic() - self._began >= self._transaction_timeout_s:
+                    return TransactionAbortedError(
+                        "the transaction outlived transaction_timeout_s; the broker ended it"
+                    )
                 return FencedError(
                     f"another worker uses the transactional id {self._transactional_id}; this one stops. If both "
                     "should run, give each its own FALSEPASSAGE_INSTANCE_ID"
@@ -165,15 +180,24 @@ class KafkaSink:
                     f"{doing} is forbidden ({cause}); give this user WRITE on the output topics and on the "
                     f"transactional id {self._transactional_id}"
                 )
-            if isinstance(cause, MessageSizeTooLargeError):
-                return OutputTooLargeError(
+            if isinstance(cause, MessageSizeTooLargeError | RecordListTooLargeError):
+                return OutputRefusedError(
                     f"a record is larger than its topic allows ({cause}); raise the topic's max.message.bytes"
                 )
+            if isinstance(cause, InvalidTimestampError):
+                return OutputRefusedError(
+                    f"a topic does not take a record's timestamp ({cause}); raise its message.timestamp.after.max.ms"
+                )
+            if isinstance(cause, InvalidTopicError | PolicyViolationError):
+                return SinkError(f"{doing} is against the broker's rules: {cause}; check topic_prefix")
             cause = (
                 cause.args[1] if len(cause.args) > 1 and isinstance(cause.args[1], BaseException) else cause.__cause__
             )
         if not self._started:
-            return SinkError(f"{doing} failed: {error}; {self._connection.advice()}")
+            return SinkError(
+                f"{doing} failed: {error}; {self._connection.advice()} And are the topics there "
+                "(falsepassage topics create)?"
+            )
         return TransactionAbortedError(f"{doing} failed: {type(error).__name__}: {error}")
 
 

@@ -21,7 +21,10 @@ CONFIG_VARIABLE = "FALSEPASSAGE_CONFIG"
 SECRETS = frozenset(("sasl_password", "key_password", "audit_salt"))
 
 Positive = Annotated[int, msgspec.Meta(gt=0)]
-Seconds = Annotated[float, msgspec.Meta(gt=0)]
+Seconds = Annotated[float, msgspec.Meta(ge=0.001, le=86_400)]
+Servers = Annotated[str, msgspec.Meta(pattern=r"^\s*[^,\s]+:\d{1,5}(\s*,\s*[^,\s]+:\d{1,5})*\s*$")]
+Prefix = Annotated[str, msgspec.Meta(pattern=r"^[a-zA-Z0-9._-]{0,200}$")]
+Name = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
 Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
 
 
@@ -32,7 +35,9 @@ def _described(text: str) -> msgspec.Meta:
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Every setting, with its default; `docs/settings.md` is made from this."""
 
-    bootstrap_servers: Annotated[str, _described("Kafka brokers, HOST:PORT separated by commas.")] = "localhost:9092"
+    bootstrap_servers: Annotated[Servers, _described("Kafka brokers, HOST:PORT separated by commas.")] = (
+        "localhost:9092"
+    )
     security_protocol: Annotated[
         Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"], _described("How to speak to the brokers.")
     ] = "PLAINTEXT"
@@ -45,8 +50,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     key_password: Annotated[str, _described("Password of that key.")] = ""
     check_hostname: Annotated[bool, _described("Whether the brokers' certificates must carry their names.")] = True
 
-    topic_prefix: Annotated[str, _described("What every topic's name begins with.")] = DEFAULT_PREFIX
-    group_id: Annotated[str, _described("Consumer group of the workers.")] = "falsepassage"
+    topic_prefix: Annotated[Prefix, _described("What every topic's name begins with.")] = DEFAULT_PREFIX
+    group_id: Annotated[Name, _described("Consumer group of the workers.")] = "falsepassage"
     instance_id: Annotated[
         str, _described("Name of this worker, different for each; by default host name and metrics port.")
     ] = ""
@@ -65,7 +70,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     model: Annotated[str, _described("Directory of the model.")] = str(SHIPPED_MODEL)
     operating_point: Annotated[
-        Literal["all", "balanced", "firehose"], _described("How many posts go beyond the screen.")
+        Literal["all", "balanced", "firehose"],
+        _described("How many posts go beyond the screen; not used yet."),
     ] = "balanced"
 
     audit_floor: Annotated[Share, _described("Least chance of an unflagged post to be audited.")] = 0.00001

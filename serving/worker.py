@@ -10,11 +10,11 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import numpy as np
 
 from ingest.source import Batch, Partition, Source
-from serving.dead_letter_records import cut_short
-from serving.errors import OutputTooLargeError, TransactionAbortedError
+from serving.errors import OutputRefusedError, TransactionAbortedError
 from serving.metrics import WorkerMetrics
 from serving.processing import Processor, Result
 from serving.sinks import Sink
+from serving.taming import tamed
 
 log = logging.getLogger(__name__)
 
@@ -85,16 +85,17 @@ class Worker:
                     outputs = [output for output in result.outputs if output.source in claim.partitions]
                     offsets = {each: batch.records[batch.slices[each][1] - 1].offset + 1 for each in claim.partitions}
                     self._sink.write(outputs, offsets, claim.group_metadata)
-            except OutputTooLargeError:
+            except OutputRefusedError:
+                # One record must not stop the worker: what is too large is cut, and says so.
                 if cut:
                     raise
                 cut = True
-                result.outputs = [cut_short(output) for output in result.outputs]
+                result.outputs = [tamed(output) for output in result.outputs]
             except TransactionAbortedError as error:
                 self._metrics.transactions_aborted.inc()
                 log.warning("a transaction failed and is tried again", extra={"error": str(error), "attempt": attempt})
                 # Outside the claim, so that a rebalance can go on meanwhile: it is often what made the try fail.
-                self._stopping.wait(_RETRY_S[min(attempt, len(_RETRY_S) - 1)])
+                time.sleep(_RETRY_S[min(attempt, len(_RETRY_S) - 1)])
                 attempt += 1
                 if self._stopping.is_set() and attempt > 2 * len(_RETRY_S):
                     raise

@@ -11,6 +11,7 @@ import threading
 from pathlib import Path
 from types import FrameType
 
+import msgspec
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
 
 from classifier.cascade import load_classifier
@@ -42,20 +43,23 @@ def run_worker(settings: Settings) -> None:
     GCCollector(registry=registry)
     metrics = WorkerMetrics(registry)
     metrics.model_info.labels(classifier.version, classifier.sha256).set(1)
+    topics = OutputTopics(settings.topic(REVIEW), settings.topic(AUDIT), settings.topic(DEAD_LETTERS))
+    source: KafkaSource | None = None
+    health = HealthServer(
+        registry, {"broker": lambda: _broker_missing(source)}, settings.metrics_host, settings.metrics_port
+    )
+    # the port that was taken, so that two workers on one host that both asked for any port differ
+    settings = msgspec.structs.replace(settings, metrics_port=health.port)
     sink = KafkaSink(
         settings.connection,
         f"{settings.topic_prefix}{settings.group_id}.{settings.instance}",
         settings.transaction_timeout_s,
-    )
-    source: KafkaSource | None = None
-    health = HealthServer(
-        registry, {"broker": lambda: _broker_missing(source)}, settings.metrics_host, settings.metrics_port
+        [topics.review, topics.audit, topics.dead_letters],
     )
     try:
         sink.start()
         source = KafkaSource(settings.connection, _source_options(settings))
         registry.register(LagCollector(source.lag))
-        topics = OutputTopics(settings.topic(REVIEW), settings.topic(AUDIT), settings.topic(DEAD_LETTERS))
         audit = AuditDraw(settings.audit_floor, settings.audit_ceiling, settings.audit_salt)
         worker = Worker(source, Processor(classifier, topics, audit), sink, metrics)
         _stop_on_signals(worker, settings.shutdown_timeout_s)

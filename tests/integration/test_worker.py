@@ -11,6 +11,7 @@ from collections import Counter
 
 import pytest
 from kafka import KafkaAdminClient, KafkaProducer
+from kafka.structs import ConsumerGroupMetadata
 
 from ingest.kafka_connection import KafkaConnection
 from ingest.kafka_topics import create_topics, describe_topics
@@ -106,7 +107,7 @@ def test_a_stale_sink_is_fenced_and_leaves_nothing_behind(kafka: ApacheKafka, to
     stale.start()
     fresh.start()
     with pytest.raises(FencedError, match="FALSEPASSAGE_INSTANCE_ID"):
-        stale.write([], {}, f"{topic_prefix}group")
+        stale.write([], {}, ConsumerGroupMetadata(f"{topic_prefix}group", 1, "member"))
     stale.close()
     fresh.close()
 
