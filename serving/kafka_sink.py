@@ -21,6 +21,7 @@ from kafka.errors import (
     InvalidTimestampError,
     InvalidTopicError,
     KafkaError,
+    KafkaTimeoutError,
     MessageSizeTooLargeError,
     PolicyViolationError,
     ProducerFencedError,
@@ -75,7 +76,8 @@ class KafkaSink:
                 **self._connection.options(),
                 transactional_id=self._transactional_id,
                 transaction_timeout_ms=int(self._transaction_timeout_s * 1000),
-                max_block_ms=30_000,
+                max_block_ms=10_000,
+                bootstrap_timeout_ms=10_000,
                 max_request_size=_MAX_REQUEST_BYTES,
                 compression_type="lz4",
                 metrics_enabled=False,
@@ -107,12 +109,13 @@ class KafkaSink:
             producer.begin_transaction()
             sent = [self._send(output) for output in outputs]
             if sent:
-                producer.flush()
+                producer.flush(timeout=self._transaction_timeout_s)
                 _raise_failed(sent)
             committed = {TopicPartition(*each): OffsetAndMetadata(offset) for each, offset in offsets.items()}
-            producer.send_offsets_to_transaction(committed, group_metadata)
+            manager = producer._transaction_manager  # noqa: SLF001  # see _await
+            self._await(manager.send_offsets_to_transaction(committed, group_metadata))
             committing = True
-            producer.commit_transaction()
+            self._await(manager.begin_commit())
         except KafkaError as error:
             self._in_doubt = committing
             # Never used again: kafka-python carries offsets of a failed transaction into the next one of the same
@@ -123,6 +126,16 @@ class KafkaSink:
     def close(self) -> None:
         """Close the producer; an open transaction ends as aborted."""
         self._discard(timeout_s=5.0)
+
+    def _await(self, result: Any) -> None:
+        """Wait for a step of the transaction, at most as long as the transaction may take.
+
+        kafka-python's own methods wait without a bound, and a request that is lost with its connection is not always
+        sent again: a broker that restarts at the wrong moment would leave the worker waiting for ever.
+        """
+        self._producer._sender.wakeup()  # noqa: SLF001
+        if not result.wait(timeout_ms=int(self._transaction_timeout_s * 1000)):
+            raise KafkaTimeoutError("the broker did not answer in time")
 
     def _send(self, output: Output) -> Any:
         headers = [(name, value if value is not None else b"") for name, value in output.headers]
@@ -155,9 +168,14 @@ class KafkaSink:
 
     def _discard(self, timeout_s: float = 0.0) -> None:
         producer, self._producer = self._producer, None
-        if producer is not None:
-            with contextlib.suppress(KafkaError):
-                producer.close(timeout=timeout_s)
+        if producer is None:
+            return
+        if not timeout_s and producer._sender is not None:  # noqa: SLF001
+            # close() flushes first, and fails before it has ended its thread if there is something it cannot send
+            producer._sender.force_close()  # noqa: SLF001
+            producer._sender.join(2.0)  # noqa: SLF001
+        with contextlib.suppress(KafkaError):
+            producer.close(timeout=timeout_s)
 
     def _translate(self, error: KafkaError, doing: str) -> SinkError:
         cause: BaseException | None = error
