@@ -6,10 +6,11 @@ INSTALLED := $(VENV)/.installed
 INSTALLED_DEV := $(VENV)/.installed-dev
 COMPILE := $(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras --no-header \
 	--no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-emit-options
+INSTALLED_TRAIN := $(VENV)/.installed-train
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check format bench train schemas constraints clean
+.PHONY: help install demo test check format bench train evaluate schemas constraints clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -24,6 +25,10 @@ $(INSTALLED): $(BIN)/python pyproject.toml constraints/run.txt
 
 $(INSTALLED_DEV): $(INSTALLED) constraints/dev.txt
 	$(BIN)/python -m pip install --quiet --require-hashes -r constraints/dev.txt
+	@touch $@
+
+$(INSTALLED_TRAIN): $(INSTALLED_DEV)
+	$(BIN)/python -m pip install --quiet --no-build-isolation --editable ".[train]"
 	@touch $@
 
 install: $(INSTALLED) ## Install the program into .venv, so that .venv/bin/falsepassage runs
@@ -47,8 +52,11 @@ format: $(INSTALLED_DEV) ## Format the code and mend what the linter can
 bench: $(INSTALLED_DEV) ## Measure the worker beside a bare consumer loop
 	$(BIN)/python -m tests.benchmarks.bench_worker $(ARGS)
 
-train: $(INSTALLED_DEV) ## Make the model anew (ARGS="--ordinary FILE")
+train: $(INSTALLED_TRAIN) ## Make the model anew, in about an hour (ARGS="--ordinary FILE")
 	$(BIN)/falsepassage train classifier/model $(ARGS)
+
+evaluate: $(INSTALLED_TRAIN) ## Measure the model and write docs/evaluation (ARGS="--real FILE --work build/training")
+	$(BIN)/falsepassage evaluate docs/evaluation $(ARGS)
 
 schemas: $(INSTALLED_DEV) ## Write the JSON Schemas, asyncapi.yaml and the tables of the documentation anew
 	$(BIN)/python -m serving.schemas

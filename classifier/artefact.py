@@ -8,18 +8,18 @@ from __future__ import annotations
 import hashlib
 import io
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeVar, get_args
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from classifier.errors import ModelError
-from classifier.verdict import LABELS, POSITIVE_LABELS
+from classifier.verdict import LABELS, POSITIVE_LABELS, EvidenceKind
 
 SUMS_NAME = "SHA256SUMS"
 CONFIG_NAME = "config.json"
-FORMAT = 1
+FORMAT = 2
 
 T = TypeVar("T")
 
@@ -32,7 +32,7 @@ class Calibration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Thresholds(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Probability from which on a label is given: for all languages, and for those that have their own."""
+    """Probability from which on something is done: for all languages, and for those that have their own."""
 
     default: float
     by_language: dict[str, float] = {}
@@ -43,13 +43,28 @@ class Thresholds(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ScreenConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How the weights of the screen are stored; the two lists go by `POSITIVE_LABELS`."""
+    """How the weights of the screen are stored; the two lists go by `POSITIVE_LABELS`.
+
+    `gates` says, for an operating point, from which probability of either label on a post goes to the encoder, language
+    by language; an operating point that is not named sends it every post.
+    """
 
     weights: str
     bits: int
     hash_version: int
     scale: float
     biases: list[float]
+    calibrations: list[Calibration]
+    gates: dict[str, Thresholds] = {}
+
+
+class EncoderConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How the encoder is stored; `tags` begins with `O`, and `calibrations` go by `POSITIVE_LABELS`."""
+
+    weights: str
+    tokenizer: str
+    tags: list[str]
+    tag_threshold: float
     calibrations: list[Calibration]
 
 
@@ -69,6 +84,12 @@ class ModelConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     thresholds: dict[str, Thresholds]
     screen: ScreenConfig
     language: LanguageConfig
+    encoder: EncoderConfig | None = None
+
+    def files(self) -> list[str]:
+        """Return the names of the files that hold the weights."""
+        names = [self.screen.weights, self.language.weights]
+        return [*names, self.encoder.weights, self.encoder.tokenizer] if self.encoder else names
 
 
 def read_weights(directory: Path, name: str, shape: tuple[int, ...]) -> NDArray[np.int16]:
@@ -124,7 +145,7 @@ def verify(directory: Path) -> str:
                 f"{directory / name}: its SHA-256 is not the one in {SUMS_NAME}: it is damaged or of another model"
             )
     config = read_config(directory)
-    for name in (config.screen.weights, config.language.weights):
+    for name in config.files():
         if name not in listed:
             raise ModelError(f"{directory / SUMS_NAME}: {name} is not listed; the list is truncated")
     return hashlib.sha256(sums).hexdigest()
@@ -156,6 +177,11 @@ def read_config(directory: Path) -> ModelConfig:
         config.labels != list(LABELS)
         or not config.thresholds.keys() >= set(POSITIVE_LABELS)
         or not len(config.screen.biases) == len(config.screen.calibrations) == each_label
+        or (config.encoder is not None and not _fits(config.encoder))
     ):
         raise ModelError(f"{directory / CONFIG_NAME}: its labels, thresholds or biases are not for {', '.join(LABELS)}")
     return config
+
+
+def _fits(encoder: EncoderConfig) -> bool:
+    return len(encoder.calibrations) == len(POSITIVE_LABELS) and encoder.tags == ["O", *get_args(EvidenceKind)]

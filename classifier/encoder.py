@@ -14,11 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from classifier.artefact import Calibration, read_file
+from classifier.artefact import EncoderConfig, read_file
 from classifier.encoder_input import Token, TokenisedPost, special_tokens, tokenise, windows
 from classifier.errors import ModelError
 from classifier.verdict import POSITIVE_LABELS, Evidence, EvidenceKind
@@ -36,16 +35,6 @@ _RAGGED = " \n\t.,;:!?…،؛؟。·•|-–—*_\"'«»“”()[]"
 """What no evidence begins or ends with."""
 
 Floats = NDArray[np.float32]
-
-
-class EncoderConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How the encoder is stored; `tags` begins with `O`, and `calibrations` go by `POSITIVE_LABELS`."""
-
-    weights: str
-    tokenizer: str
-    tags: list[str]
-    tag_threshold: float
-    calibrations: list[Calibration]
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,13 +157,22 @@ def _batches(posts: Sequence[TokenisedPost]) -> Iterator[list[Window]]:
 
 
 def find_evidence(post: TokenisedPost, logits: Floats, tags: Sequence[str], threshold: float) -> list[Evidence]:
-    """Join neighbouring tokens of one kind to spans, widen them to whole words, and lead them back to the post."""
+    """Join neighbouring tokens of one kind to spans, widen them to whole words, and lead them back to the post.
+
+    Where no token reaches the threshold the likeliest one does, so that no flag is without a reason to look at.
+    """
     if not post.tokens:
         return []
     weights = np.exp(logits - logits.max(axis=1, keepdims=True))
     probabilities = weights / weights.sum(axis=1, keepdims=True)
     kinds = probabilities[:, 1:].argmax(axis=1) + 1
     kinds[1 - probabilities[:, 0] < threshold] = 0
+    if not kinds.any():
+        # The label was given, so something gave the post away: the one token that comes nearest to being evidence.
+        nearest = int(
+            np.argmin([p if t.end > t.start else 2.0 for p, t in zip(probabilities[:, 0], post.tokens, strict=True)])
+        )
+        kinds[nearest] = probabilities[nearest, 1:].argmax() + 1
     found = []
     for kind, field, start, end in _without_overlap(_runs(post.tokens, kinds.tolist()), post):
         first, last = post.cleaned[field].span(start, end)

@@ -1,7 +1,7 @@
 """Why a post was flagged, for the person who reads it: evidence and one plain sentence.
 
-The screen knows weights and no meanings. So it points at contacts and prices, which can be told by their form, and
-names the words that weighed most; it does not guess at the other kinds of evidence.
+The encoder points at its evidence itself. A model without tags knows weights and no meanings: there, contacts and
+prices are told by their form, and the words that weighed most are named; the other kinds are not guessed at.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from classifier.encoder_input import fields_of
 from classifier.verdict import POSITIVE_LABELS, Evidence, EvidenceKind, Label
 from ingest.post import Post
 
@@ -33,18 +34,42 @@ _PATTERNS: tuple[tuple[EvidenceKind, re.Pattern[str]], ...] = (
     ("price", re.compile(_PRICE, re.VERBOSE | re.IGNORECASE)),
 )
 _MOST_WORDS = 5
+_MOST_QUOTES = 3
 _MOST_EVIDENCE = 50
 """A post of nothing but prices must not make a review item that is too large for the broker."""
 
 
-def explain(screen: Screen, post: Post, label: Label, score: float, threshold: float) -> tuple[list[Evidence], str]:
-    """Return the evidence in a flagged post and the reason in words."""
-    fields = [("text", post.text or ""), *((f"media_text/{i}", text) for i, text in enumerate(post.media_text or ()))]
-    every = (found for name, text in fields for found in _find(name, text))
-    evidence = list(itertools.islice(every, _MOST_EVIDENCE))
-    words = heaviest_words(screen, "\n".join(text for _, text in fields), POSITIVE_LABELS.index(label))
-    reason = f"{label} with probability {score:.2f}, threshold {threshold:.2f}; the words that weighed most: "
-    return evidence, reason + ", ".join(words)
+def explain_by_evidence(
+    evidence: list[Evidence], label: Label, score: float, threshold: float
+) -> tuple[list[Evidence], str]:
+    """Return the evidence that the encoder pointed at, in bounds, and the reason in words."""
+    evidence = evidence[:_MOST_EVIDENCE]
+    quoted: dict[str, list[str]] = {}
+    for each in evidence:
+        words = " ".join(each.text.split())[:60]
+        if words not in quoted.setdefault(each.kind, []):
+            quoted[each.kind].append(words)
+    shown = "; ".join(f"{kind} {', '.join(words[:_MOST_QUOTES])}" for kind, words in quoted.items())
+    return evidence, f"{_verdict(label, score, threshold)}; {shown or 'by the post as a whole'}"
+
+
+def explain_by_words(
+    screen: Screen, post: Post, label: Label, score: float, threshold: float
+) -> tuple[list[Evidence], str]:
+    """Return what can be told by its form in a flagged post, and the reason in words."""
+    evidence = find_by_form(post)
+    words = heaviest_words(screen, "\n".join(text for _, text in fields_of(post)), POSITIVE_LABELS.index(label))
+    return evidence, f"{_verdict(label, score, threshold)}; the words that weighed most: {', '.join(words)}"
+
+
+def find_by_form(post: Post) -> list[Evidence]:
+    """Return the contacts and prices of a post."""
+    every = (found for name, text in fields_of(post) for found in _find(name, text))
+    return list(itertools.islice(every, _MOST_EVIDENCE))
+
+
+def _verdict(label: Label, score: float, threshold: float) -> str:
+    return f"{label} with probability {score:.2f}, threshold {threshold:.2f}"
 
 
 def heaviest_words(screen: Screen, text: str, label: int) -> list[str]:

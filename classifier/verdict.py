@@ -61,7 +61,8 @@ class Verdicts(Sequence[Verdict]):
 
     Shapes, for n posts: `labels` [n], indexes into `LABELS`; `scores` [n, 2], in the order of `POSITIVE_LABELS`;
     `thresholds` [n]; `languages` [n], indexes into `language_names`; `stages` [n], indexes into `STAGES`. `details`
-    holds evidence and reason of the flagged posts, by position.
+    holds evidence and reason of the flagged posts, by position;
+    `encode_seconds` is what the encoder took for the batch.
     """
 
     labels: NDArray[np.int8]
@@ -72,6 +73,7 @@ class Verdicts(Sequence[Verdict]):
     stages: NDArray[np.int8]
     details: dict[int, tuple[list[Evidence], str]]
     model_version: str
+    encode_seconds: float = 0.0
 
     def __len__(self) -> int:
         return len(self.labels)

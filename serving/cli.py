@@ -33,6 +33,7 @@ GroupId = Annotated[str | None, typer.Option(help="Consumer group of the workers
 InstanceId = Annotated[str | None, typer.Option(help="Name of this worker, different for each.")]
 MetricsPort = Annotated[int | None, typer.Option(help="Port of /metrics, /livez and /readyz; 0 takes a free one.")]
 Model = Annotated[str | None, typer.Option(help="Directory of the model.")]
+Point = Annotated[str | None, typer.Option("--operating-point", help="all, balanced or firehose.")]
 LogFormat = Annotated[str | None, typer.Option(help="json or text.")]
 ConfigFile = Annotated[Path | None, typer.Option("--config", help="TOML file of settings.")]
 Reason = Annotated[str | None, typer.Option(help="Only those with this reason.")]
@@ -53,7 +54,8 @@ def main() -> None:
 @app.command()
 def worker(
     bootstrap_servers: BootstrapServers = None, topic_prefix: TopicPrefix = None, group_id: GroupId = None,
-    instance_id: InstanceId = None, metrics_port: MetricsPort = None, model: Model = None, log_format: LogFormat = None,
+    instance_id: InstanceId = None, metrics_port: MetricsPort = None, model: Model = None,
+    operating_point: Point = None, log_format: LogFormat = None,
     config: ConfigFile = None,
 ) -> None:  # fmt: skip
     """Read posts, judge them, and send what is flagged to the review topic."""
@@ -86,13 +88,14 @@ def demo(
 def classify(
     file: Annotated[Path | None, typer.Argument(help="JSON lines of posts; standard input if none.")] = None,
     model: Model = None,
+    operating_point: Point = None,
     config: ConfigFile = None,
 ) -> None:
     """Judge posts: JSON lines in, one JSON line with its verdict out for each, in order."""
-    from classifier.cascade import load_classifier
     from serving.json_lines import classify_lines, read_lines
+    from serving.model import load_model
 
-    classifier = load_classifier(Path(load_settings({"model": model}, file=config).model))
+    classifier = load_model(load_settings({"model": model, "operating_point": operating_point}, file=config))
     with _opened(file) as source:
         unreadable = classify_lines(read_lines(source), classifier, sys.stdout.buffer)
     if unreadable:
@@ -129,15 +132,66 @@ def train(
     out: Annotated[Path, typer.Argument(help="Directory to write the model to; one that is there is replaced.")],
     corpus: Annotated[Path | None, typer.Option(help="Directory of labelled posts; our own by default.")] = None,
     ordinary: Annotated[Path | None, typer.Option(help="Ordinary posts, JSON lines with `text`, maybe .gz.")] = None,
-    version: Annotated[str, typer.Option(help="Version to give the model.")] = "0.1.0",
-    flags_per_million: Annotated[float, typer.Option(help="Budget that the thresholds are set for.")] = 500.0,
+    backbone: Annotated[
+        str, typer.Option(help="Encoder to start from: a directory, or a name on the Hugging Face hub.")
+    ] = "multilingual-e5-small",
+    work: Annotated[Path, typer.Option(help="Directory that keeps the networks in 32 bits.")] = Path("build/training"),
+    student: Annotated[
+        Path | None, typer.Option(help="A network trained before: only export it and set the thresholds.")
+    ] = None,
+    screen_only: Annotated[bool, typer.Option("--screen-only", help="No encoder: done in a minute.")] = False,
+    version: Annotated[str, typer.Option(help="Version of the model, as verdicts carry it.")] = "0.2.0",
+    flags_per_million: Annotated[float, typer.Option(help="Budget that the thresholds are set for.")] = 20.0,
 ) -> None:
-    """Make a model from the corpus. Needs the extra `train`."""
+    """Make a model from the corpus. Needs the extra `train`; about an hour on two cores."""
     from classifier.training.corpus import CORPUS
     from classifier.training.train import TrainingFiles
     from classifier.training.train import train as train_model
 
-    train_model(TrainingFiles(corpus or CORPUS, ordinary, out), version, flags_per_million, typer.echo)
+    files = TrainingFiles(corpus or CORPUS, ordinary, out, None if screen_only else work, backbone, student)
+    train_model(files, version, flags_per_million, typer.echo)
+
+
+@app.command()
+def calibrate(
+    posts: Annotated[Path, typer.Option(help="Ordinary posts of your stream, JSON lines with `text`, maybe .gz.")],
+    flags_per_million: Annotated[float, typer.Option(min=0.0, help="Budget: flags per million of such posts.")],
+    out: Annotated[Path | None, typer.Option(help="Directory for a copy of the model with the thresholds.")] = None,
+    model: Model = None,
+    config: ConfigFile = None,
+) -> None:
+    """Set the thresholds for your own stream, from a budget of flags. Needs the extra `train`."""
+    from classifier.training.calibrate import calibrate_model
+
+    directory = Path(load_settings({"model": model}, file=config).model)
+    calibrate_model(directory, posts, flags_per_million, out, typer.echo)
+
+
+@app.command()
+def evaluate(
+    out: Annotated[Path, typer.Argument(help="Directory for the report, its plots and its JSON.")],
+    corpus: Annotated[Path | None, typer.Option(help="Directory of labelled posts; our own by default.")] = None,
+    real: Annotated[Path | None, typer.Option(help="Ordinary posts, JSON lines; those of the split `measure`.")] = None,
+    work: Annotated[Path | None, typer.Option(help="Where `train` kept the networks, to measure them too.")] = None,
+    alone: Annotated[int, typer.Option(min=0, help="Judge so many real posts alone too, and compare.")] = 0,
+    card: Annotated[bool, typer.Option("--card", help="Write what was measured on the model's card too.")] = False,
+    model: Model = None,
+    config: ConfigFile = None,
+) -> None:
+    """Measure the model and write a report. Needs the extra `train`."""
+    from classifier.evaluation.evaluate import EvaluationFiles
+    from classifier.evaluation.evaluate import evaluate as measure
+    from classifier.evaluation.report import REPORT_NAME, write_report
+    from classifier.training.corpus import CORPUS
+
+    directory = Path(load_settings({"model": model}, file=config).model)
+    measured = measure(EvaluationFiles(directory, corpus or CORPUS, real, work, alone), typer.echo)
+    write_report(measured, out)
+    if card:
+        from classifier.evaluation.card import put_on_card
+
+        put_on_card(measured, directory, corpus or CORPUS, measured.learnt_posts)
+    typer.echo(f"written to {out / REPORT_NAME}")
 
 
 @topics_app.command("create")

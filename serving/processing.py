@@ -75,7 +75,8 @@ class Processor:
         self._sort(posts, [records[at] for at in places], verdicts, result)
         # In the order of the records they were made from: the word that a post is gone must follow its flag.
         result.outputs.sort(key=lambda output: (output.source, output.source_offset))
-        result.seconds = {"decode": decoded - began, "screen": judged - decoded}
+        encoded = verdicts.encode_seconds
+        result.seconds = {"decode": decoded - began, "screen": judged - decoded - encoded, "encode": encoded}
         return result
 
     def _decode(self, records: Sequence[Any], result: Result) -> tuple[list[Post], list[int]]:

@@ -68,11 +68,18 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     )
     shutdown_timeout_s: Annotated[Seconds, _described("How long SIGTERM waits for the batch under way.")] = 30.0
 
-    model: Annotated[str, _described("Directory of the model.")] = str(SHIPPED_MODEL)
+    model: Annotated[
+        str, _described("Directory of the model, or a Hugging Face sequence classifier, by directory or name.")
+    ] = str(SHIPPED_MODEL)
     operating_point: Annotated[
         Literal["all", "balanced", "firehose"],
-        _described("How many posts go beyond the screen; not used yet."),
+        _described(
+            "How many posts go beyond the screen to the encoder: all, the likeliest 3 % or the likeliest 0.5 %."
+        ),
     ] = "balanced"
+    encoder_threads: Annotated[
+        int, msgspec.Meta(ge=0), _described("Threads of the encoder; 0 takes one for each core.")
+    ] = 0
 
     audit_floor: Annotated[Share, _described("Least chance of an unflagged post to be audited.")] = 0.00001
     audit_ceiling: Annotated[Share, _described("Chance of one just under its threshold.")] = 0.05

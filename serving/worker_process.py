@@ -8,19 +8,18 @@ import os
 import signal
 import sys
 import threading
-from pathlib import Path
 from types import FrameType
 
 import msgspec
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
 
-from classifier.cascade import load_classifier
 from ingest.kafka_source import KafkaSource, SourceOptions
 from ingest.topics import AUDIT, DEAD_LETTERS, POSTS, REVIEW
 from serving.audit import AuditDraw
 from serving.health import HealthServer
 from serving.kafka_sink import KafkaSink
 from serving.metrics import LagCollector, WorkerMetrics
+from serving.model import load_model
 from serving.processing import OutputTopics, Processor
 from serving.settings import Settings
 from serving.worker import Worker
@@ -36,7 +35,7 @@ def run_worker(settings: Settings) -> None:
     Raises:
         ModelError, SourceError, SinkError, ServingError: what is wrong and what to do.
     """
-    classifier = load_classifier(Path(settings.model))
+    classifier = load_model(settings)
     registry = CollectorRegistry()
     ProcessCollector(registry=registry)
     PlatformCollector(registry=registry)
@@ -68,6 +67,7 @@ def run_worker(settings: Settings) -> None:
             extra={
                 "instance": settings.instance,
                 "model": classifier.version,
+                "operating_point": settings.operating_point,
                 "topic": settings.topic(POSTS),
                 "metrics": f"http://{health.host}:{health.port}/metrics",
             },

@@ -5,6 +5,7 @@ Torch and transformers are imported where they are used: `import classifier.trai
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -39,24 +40,38 @@ def load_encoder(backbone: Path, layers: int | None = None) -> nn.Module:
     Raises:
         TrainingError: if its layers cannot be found.
     """
-    from torch import nn
     from transformers import AutoConfig, AutoModel
 
     config = AutoConfig.from_pretrained(backbone)
     extra = {"add_pooling_layer": False} if config.model_type in ("bert", "roberta", "xlm-roberta") else {}
-    encoder: nn.Module = AutoModel.from_pretrained(backbone, attn_implementation="sdpa", **extra)
+    encoder: nn.Module = AutoModel.from_pretrained(backbone, attn_implementation="eager", **extra)  # quicker on a CPU
     if layers is not None:
-        holder: Any = getattr(encoder, "encoder", encoder)
-        name = next(
-            (name for name in ("layer", "layers") if isinstance(getattr(holder, name, None), nn.ModuleList)), ""
-        )
-        if not name:
-            raise TrainingError(f"{backbone}: a {config.model_type} model, whose layers cannot be taken out")
-        stack = getattr(holder, name)
-        setattr(holder, name, nn.ModuleList(stack[i] for i in evenly_spaced(layers, len(stack))))
-        config_in_use: Any = encoder.config
-        config_in_use.num_hidden_layers = layers
+        keep_layers(encoder, layers)
     return encoder
+
+
+def keep_layers(encoder: Any, layers: int) -> None:
+    """Leave only `layers` of an encoder's layers, evenly spaced.
+
+    Raises:
+        TrainingError: if its layers cannot be found.
+    """
+    from torch import nn
+
+    holder: Any = getattr(encoder, "encoder", encoder)
+    name = next((name for name in ("layer", "layers") if isinstance(getattr(holder, name, None), nn.ModuleList)), "")
+    if not name:
+        raise TrainingError(f"a {encoder.config.model_type} model, whose layers cannot be taken out")
+    stack = getattr(holder, name)
+    setattr(holder, name, nn.ModuleList(stack[i] for i in evenly_spaced(layers, len(stack))))
+    encoder.config.num_hidden_layers = layers
+
+
+def student_of(teacher: nn.Module, layers: int) -> nn.Module:
+    """Return a copy of `teacher` that has only `layers` of its layers."""
+    student = copy.deepcopy(teacher)
+    keep_layers(student.encoder, layers)
+    return student
 
 
 def build(encoder: nn.Module, dropout: float = 0.1) -> nn.Module:
@@ -79,14 +94,20 @@ def build(encoder: nn.Module, dropout: float = 0.1) -> nn.Module:
             self.label_head = nn.Linear(hidden, len(POSITIVE_LABELS))
             self.tag_head = nn.Linear(hidden, len(TAGS))
 
-        def forward(self, input_ids: Tensor, attention_mask: Tensor) -> tuple[Tensor, Tensor]:
+        def read(self, input_ids: Tensor, attention_mask: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+            """Return the tokens' states, what the label head sees, and both heads' logits."""
             states = self.encoder(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
             # ONNX Runtime sums a single row in another order than several, so a post alone would differ in the eighth
             # digit from the same one in a batch: pooling and head never see one row.
             states_and_one = torch.cat([states, states[:1]])
             pooled = mean_pool(states_and_one, torch.cat([attention_mask, attention_mask[:1]]))
-            labels = self.label_head(self.dropout(torch.tanh(self.label_dense(self.dropout(pooled)))))[:-1]
-            return labels, self.tag_head(self.dropout(states))
+            features = self.dropout(torch.tanh(self.label_dense(self.dropout(pooled))))
+            labels = self.label_head(features)[:-1]
+            return states, features[:-1], labels, self.tag_head(self.dropout(states))
+
+        def forward(self, input_ids: Tensor, attention_mask: Tensor) -> tuple[Tensor, Tensor]:
+            _, _, labels, tags = self.read(input_ids, attention_mask)
+            return labels, tags
 
     return EncoderModel()
 
@@ -118,6 +139,6 @@ def restore(directory: Path) -> nn.Module:
     config = AutoConfig.from_pretrained(directory)
     from_config: Any = AutoModel.from_config
     extra = {"add_pooling_layer": False} if config.model_type in ("bert", "roberta", "xlm-roberta") else {}
-    model = build(from_config(config, **extra))
+    model = build(from_config(config, attn_implementation="eager", **extra))
     model.load_state_dict(load_file(directory / "model.safetensors"))
     return model.eval()

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -12,7 +14,7 @@ from classifier import language, ngrams
 from classifier.artefact import Calibration, ScreenConfig
 from classifier.screen import CHUNK, Screen
 from classifier.text import read
-from classifier.verdict import POSITIVE_LABELS
+from classifier.verdict import NONE, POSITIVE_LABELS
 
 MAX_WEIGHT = 4095
 """Largest stored weight: 12 bits, so that the sum over the longest post fits 32."""
@@ -39,30 +41,43 @@ def features(texts: Sequence[str], bits: int) -> Any:
     return stacked
 
 
+@dataclass(frozen=True, slots=True)
+class ScreenExamples:
+    """Texts, their labels as indexes into `LABELS` and a weight each, all of shape [texts]."""
+
+    texts: Sequence[str]
+    labels: NDArray[np.int8]
+    weights: NDArray[np.float64]
+
+
 def train_screen(
-    texts: Sequence[str],
-    labels: NDArray[np.int8],
-    weights: NDArray[np.float64],
-    held_out: tuple[Sequence[str], NDArray[np.int8], NDArray[np.float64]],
+    examples: ScreenExamples,
+    held_out: ScreenExamples,
     *,
     bits: int = 18,
-    strength: float = 30.0,
+    strength: float = 10.0,
+    positive_weight: float = 2.0,
     seed: int = 1,
 ) -> Screen:
-    """Fit one logistic regression a label and calibrate it on posts that it has not seen.
+    """Fit one logistic regression a label, of its posts against the harmless ones, and calibrate it.
+
+    A post of the other label counts on neither side: to lose it is what the screen must not do, and which of the two
+    it is the encoder says.
 
     Args:
-        texts: what is learnt from, with `labels` (indexes into `LABELS`) and a weight each, both of shape [texts].
-        held_out: texts, labels and weights for the calibration, of other groups.
+        held_out: posts of other groups, for the calibration.
         strength: inverse regularisation (scikit-learn's C).
+        positive_weight: how much more a post with the label counts than a harmless one.
     """
     from sklearn.linear_model import LogisticRegression
 
-    x = features(texts, bits)
+    x = features(examples.texts, bits)
     coefficients, biases = [], []
     for label in range(len(POSITIVE_LABELS)):
+        used = (examples.labels == label) | (examples.labels == NONE)
+        mine = examples.labels[used] == label
         model = LogisticRegression(C=strength, solver="liblinear", dual=True, max_iter=300, random_state=seed)
-        model.fit(x, labels == label, sample_weight=weights)
+        model.fit(x[used], mine, sample_weight=examples.weights[used] * np.where(mine, positive_weight, 1.0))
         coefficients.append(model.coef_[0])
         biases.append(float(model.intercept_[0]))
     matrix = np.array(coefficients)
@@ -71,11 +86,11 @@ def train_screen(
     stored = np.rint(matrix * scale).astype(np.int16)
     identity = [Calibration(1.0, 0.0)] * len(POSITIVE_LABELS)
     config = ScreenConfig("screen.npy", bits, ngrams.HASH_VERSION, scale, biases, identity)
-    scores = Screen(stored, config).score(held_out[0])
+    scores = Screen(stored, config).score(held_out.texts)
     calibrations = [
-        calibrate(scores[:, label], held_out[1] == label, held_out[2]) for label in range(len(POSITIVE_LABELS))
+        calibrate(scores[:, label], held_out.labels == label, held_out.weights) for label in range(len(POSITIVE_LABELS))
     ]
-    return Screen(stored, ScreenConfig("screen.npy", bits, ngrams.HASH_VERSION, scale, biases, calibrations))
+    return Screen(stored, msgspec.structs.replace(config, calibrations=calibrations))
 
 
 def calibrate(scores: NDArray[np.float64], truth: NDArray[np.bool_], weights: NDArray[np.float64]) -> Calibration:

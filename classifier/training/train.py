@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import gzip
+import random
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,153 +15,179 @@ from numpy.typing import NDArray
 from classifier import artefact
 from classifier.artefact import LanguageConfig, ModelConfig, Thresholds
 from classifier.cascade import full_text, load_classifier
-from classifier.errors import TrainingError
 from classifier.screen import Screen
 from classifier.training import card
 from classifier.training.corpus import LabelledPost, load_corpus, select
-from classifier.training.screen import train_language_detector, train_screen
+from classifier.training.encoder_examples import ordinary_as_labelled
+from classifier.training.gates import Screened, set_gates
+from classifier.training.ordinary import OrdinaryPost, as_posts, read_ordinary, read_own
+from classifier.training.screen import ScreenExamples, train_language_detector, train_screen
+from classifier.training.thresholds import Scored, set_thresholds
 from classifier.verdict import LABELS, NONE, POSITIVE_LABELS
 
 _LANGUAGE_NAMES = {"arq": "ar", "ary": "ar", "twi": "ak"}
 """Data sets that name a dialect, and the tag we count it under."""
-_ORDINARY_WEIGHT = 1.0
-_LOOK_ALIKE_SHARE = 0.02
+_LOOK_ALIKE_WEIGHT = 0.1
+"""How much less a look-alike counts than an ordinary post, in the screen: telling them apart is the encoder's work."""
+PASS_SHARES = {"balanced": 0.028, "firehose": 0.0045}
+"""Share of ordinary posts that each operating point may pass on, a little below what is promised."""
 Report = Callable[[str], None]
-
-
-class OrdinaryPost(msgspec.Struct, frozen=True):
-    """A line of a file of ordinary posts; other fields are ignored."""
-
-    text: str
-    lang: str = "und"
-    split: str = "train"
 
 
 @dataclass(frozen=True, slots=True)
 class TrainingFiles:
-    """What a model is made from."""
+    """What a model is made from, and where it and what it was made of go.
+
+    `work` keeps teacher and student, for evaluation; without it the model has no encoder, only the screen.
+    """
 
     corpus: Path
     ordinary: Path | None
     out: Path
-
-
-def read_ordinary(path: Path, split: str) -> Iterator[OrdinaryPost]:
-    """Yield the posts of a JSON-lines file, plain or gzip, that belong to `split`; those that say nothing are `train`.
-
-    Raises:
-        TrainingError: naming the line that is not one.
-    """
-    decoder = msgspec.json.Decoder(OrdinaryPost)
-    with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as file:
-        for number, line in enumerate(file, 1):
-            try:
-                post = decoder.decode(line)
-            except (msgspec.DecodeError, UnicodeDecodeError) as error:
-                raise TrainingError(
-                    f"{path}:{number}: {error}; wanted are lines like {{'text': …, 'lang': …}}"
-                ) from error
-            if post.split == split:
-                yield post
+    work: Path | None = None
+    backbone: str = ""
+    student: Path | None = None
 
 
 def train(files: TrainingFiles, version: str, flags_per_million: float, report: Report, seed: int = 1) -> None:
-    """Train screen and language detector and write the model's directory.
+    """Train screen, language detector and encoder, set gates and thresholds, and write the model's directory.
 
     Args:
-        flags_per_million: the budget that the thresholds are set for.
+        flags_per_million: the budget of ordinary posts that the thresholds are set for.
 
     Raises:
         CorpusError, TrainingError: what is wrong with the input.
     """
     corpus = load_corpus(files.corpus)
-    ordinary = list(read_ordinary(files.ordinary, "train")) if files.ordinary else []
+    ordinary = list(read_own(files.corpus))
+    if files.ordinary:
+        ordinary += read_ordinary(files.ordinary, "train")
     measured = list(read_ordinary(files.ordinary, "measure")) if files.ordinary else []
     report(f"{len(corpus):,} labelled posts, {len(ordinary):,} ordinary ones")
-    np.random.default_rng(seed).shuffle(ordinary)
-    half = len(ordinary) // 2
-    learnt, held = _with_pairs(ordinary[:half]), _with_pairs(ordinary[half:])
-
-    screen = _fit(select(corpus, "train"), learnt, select(corpus, "calibrate"), held, seed)
-    report("screen trained")
-    names = [post.language for post in corpus] + [_language(post.lang) for post in ordinary]
+    names = [post.language for post in corpus] + [language_name(post.lang) for post in ordinary]
     texts = [full_text(post.post) for post in corpus] + [post.text for post in ordinary]
     language_weights, languages = train_language_detector(texts, names)
     report(f"language detector trained: {' '.join(languages)}")
-    thresholds = _thresholds(screen, select(corpus, "calibrate"), [*held, *measured], flags_per_million)
-
+    screen = _train_screen(select(corpus, "train"), ordinary, select(corpus, "calibrate"), seed)
+    report("screen trained")
     config = ModelConfig(
         format=artefact.FORMAT,
         version=version,
         labels=list(LABELS),
-        thresholds=thresholds,
+        thresholds={label: Thresholds(0.5) for label in POSITIVE_LABELS},
         screen=screen.config,
         language=LanguageConfig("language.npy", languages),
     )
-    _write(files.out, config, screen, language_weights, card.render(config, corpus, ordinary))
-    load_classifier(files.out)
-    report(f"written to {files.out}")
-
-
-def _with_pairs(posts: Sequence[OrdinaryPost]) -> list[OrdinaryPost]:
-    """Add each two neighbours as one post: tweets are short, and a longer post must not look odd for its length."""
-    pairs = zip(posts[::2], posts[1::2], strict=False)
-    return [*posts, *(OrdinaryPost(f"{one.text} {other.text}", one.lang) for one, other in pairs)]
-
-
-def _fit(
-    posts: Sequence[LabelledPost],
-    ordinary: Sequence[OrdinaryPost],
-    held_posts: Sequence[LabelledPost],
-    held_ordinary: Sequence[OrdinaryPost],
-    seed: int,
-) -> Screen:
-    texts, labels, weights = _examples(posts, ordinary)
-    return train_screen(texts, labels, weights, _examples(held_posts, held_ordinary), seed=seed)
-
-
-def _examples(
-    posts: Sequence[LabelledPost], ordinary: Sequence[OrdinaryPost]
-) -> tuple[list[str], NDArray[np.int8], NDArray[np.float64]]:
-    texts = [full_text(post.post) for post in posts] + [post.text for post in ordinary]
-    labels = np.array([LABELS.index(post.label) for post in posts] + [NONE] * len(ordinary), np.int8)
-    weights = np.array([1.0] * len(posts) + [_ORDINARY_WEIGHT] * len(ordinary))
-    return texts, labels, weights
-
-
-def _thresholds(
-    screen: Screen, posts: Sequence[LabelledPost], ordinary: Sequence[OrdinaryPost], flags_per_million: float
-) -> dict[str, Thresholds]:
-    """Set each label's threshold: ordinary posts it has not learnt from stay within half the budget, and of the
-    look-alikes, which share every word with an advert, at most `_LOOK_ALIKE_SHARE` get it.
-
-    A budget finer than the ordinary posts can show is met by the highest score among them.
-    """
-    look_alikes = screen.probabilities(screen.score([full_text(post.post) for post in posts if post.label == "none"]))
-    common = screen.probabilities(screen.score([post.text for post in ordinary])) if ordinary else look_alikes
-    share = 1 - flags_per_million / len(POSITIVE_LABELS) / 1e6
-    found: dict[str, Thresholds] = {}
-    for i, label in enumerate(POSITIVE_LABELS):
-        needed = max(
-            float(np.quantile(common[:, i], share, method="higher")),
-            float(np.quantile(look_alikes[:, i], 1 - _LOOK_ALIKE_SHARE, method="higher")),
-        )
-        found[label] = Thresholds(round(min(max(needed + 1e-6, 0.5), 0.999), 6))
-    return found
-
-
-def _language(name: str) -> str:
-    return _LANGUAGE_NAMES.get(name, name)
-
-
-def _write(out: Path, config: ModelConfig, screen: Screen, language_weights: NDArray[np.int16], text: str) -> None:
-    fresh = out.with_name(out.name + ".new")
+    fresh = files.out.with_name(files.out.name + ".new")
     shutil.rmtree(fresh, ignore_errors=True)
     fresh.mkdir(parents=True)
     np.save(fresh / config.screen.weights, screen.weights)
     np.save(fresh / config.language.weights, language_weights)
-    (fresh / artefact.CONFIG_NAME).write_bytes(msgspec.json.format(msgspec.json.encode(config), indent=2) + b"\n")
-    (fresh / "README.md").write_text(text)
+    if files.work is not None:
+        config = _add_encoder(files, fresh, config, corpus, ordinary, report)
+    config = _set_policy(fresh, config, select(corpus, "calibrate"), measured or ordinary, flags_per_million, report)
+    _write_config(fresh, config)
+    (fresh / "README.md").write_text(card.render(config, corpus, len(ordinary)))
     artefact.write_sums(fresh)
-    shutil.rmtree(out, ignore_errors=True)
-    fresh.rename(out)
+    load_classifier(fresh)
+    shutil.rmtree(files.out, ignore_errors=True)
+    fresh.rename(files.out)
+    report(f"written to {files.out}")
+
+
+def language_name(name: str) -> str:
+    """Return the tag that a data set's language is counted under."""
+    return _LANGUAGE_NAMES.get(name, name)
+
+
+def _train_screen(
+    posts: Sequence[LabelledPost], ordinary: Sequence[OrdinaryPost], held: Sequence[LabelledPost], seed: int
+) -> Screen:
+    rng = random.Random(seed)  # noqa: S311  # no secret
+    harmless = [ordinary_as_labelled(post.text, post.lang, rng).post.text or "" for post in ordinary]
+    # Tweets are short, and a longer post must not look odd for its length.
+    harmless += [f"{one} {other}" for one, other in zip(harmless[::4], harmless[1::4], strict=False)]
+    texts = [full_text(post.post) for post in posts] + harmless
+    labels = [LABELS.index(post.label) for post in posts] + [NONE] * len(harmless)
+    look_alike = [post.label == "none" and post.kind != "ordinary" for post in posts] + [False] * len(harmless)
+    weights = np.where(look_alike, _LOOK_ALIKE_WEIGHT, 1.0)
+    held_out = ScreenExamples(
+        [full_text(post.post) for post in held],
+        np.array([LABELS.index(post.label) for post in held], np.int8),
+        np.ones(len(held)),
+    )
+    return train_screen(ScreenExamples(texts, np.array(labels, np.int8), weights), held_out, seed=seed)
+
+
+def _add_encoder(
+    files: TrainingFiles,
+    fresh: Path,
+    config: ModelConfig,
+    corpus: Sequence[LabelledPost],
+    ordinary: Sequence[OrdinaryPost],
+    report: Report,
+) -> ModelConfig:
+    from classifier.training.backbone import ASSEMBLED
+    from classifier.training.encoder_export import export
+    from classifier.training.encoder_train import STUDENT, train_encoder
+
+    assert files.work is not None
+    trained = files.student
+    if trained is None:
+        train_encoder(
+            files.work,
+            select(corpus, "train"),
+            ordinary,
+            report,
+            backbone=files.backbone or ASSEMBLED,
+            always=sum(1 for _ in read_own(files.corpus)),
+        )
+        trained = files.work / STUDENT
+    encoder, drift = export(trained, fresh, select(corpus, "train"), select(corpus, "calibrate"), report)
+    report(
+        f"int8 decides as fp32 does on {drift.agreement:.2%} of {drift.posts:,} posts; largest difference of a logit "
+        f"{drift.largest:.3f}, standard deviation of the logits {drift.spread:.2f}"
+    )
+    return msgspec.structs.replace(config, encoder=encoder)
+
+
+def _set_policy(
+    fresh: Path,
+    config: ModelConfig,
+    held: Sequence[LabelledPost],
+    harmless: Sequence[OrdinaryPost],
+    flags_per_million: float,
+    report: Report,
+) -> ModelConfig:
+    """Set gates and thresholds on posts that nothing was learnt from."""
+    _write_config(fresh, config)
+    artefact.write_sums(fresh)
+    common = as_posts(harmless)
+    if config.encoder is not None:
+        whole = load_classifier(fresh, "all")
+        seen, wanted = (
+            whole.languages_and_screen(posts)
+            for posts in (common, [post.post for post in held if post.label != "none"])
+        )
+        gates = set_gates(Screened(*seen[:2]), Screened(*wanted[:2]), seen[2], PASS_SHARES)
+        config = msgspec.structs.replace(config, screen=msgspec.structs.replace(config.screen, gates=gates))
+    classifier = load_classifier(fresh, "all")
+    report(f"reading {len(common):,} ordinary posts for the thresholds")
+    thresholds, notes = set_thresholds(
+        Scored.of(classifier, common),
+        flags_per_million,
+        positives=(Scored.of(classifier, [post.post for post in held]), [post.label for post in held]),
+    )
+    for note in notes:
+        report(note)
+    return msgspec.structs.replace(config, thresholds=thresholds)
+
+
+def _write_config(directory: Path, config: ModelConfig) -> None:
+    content = msgspec.json.format(msgspec.json.encode(config), indent=2)
+    (directory / artefact.CONFIG_NAME).write_bytes(content + b"\n")
+
+
+def labels_of(posts: Sequence[LabelledPost]) -> NDArray[np.int8]:
+    """Return the posts' labels as indexes into `LABELS`, shape [posts]."""
+    return np.array([LABELS.index(post.label) for post in posts], np.int8)

@@ -19,6 +19,7 @@ from typing import Any
 from kafka import KafkaProducer
 
 from classifier.training.corpus import load_corpus
+from classifier.training.ordinary import read_ordinary
 from ingest.kafka_connection import KafkaConnection
 from ingest.kafka_topics import create_topics
 from serving.local_broker import ApacheKafka
@@ -48,14 +49,27 @@ consumer.close(autocommit=False)
 """
 
 
-def fill(bootstrap: str, topic: str, number: int) -> None:
-    """Send ordinary posts of about 500 bytes, keyed by author."""
-    texts = [each.post.text or "" for each in load_corpus() if each.kind == "ordinary"]
+def ordinary_texts(real: Path | None) -> list[str]:
+    """The texts of real ordinary posts that nothing was trained on, or else of the corpus."""
+    if real is not None:
+        return [post.text for post in read_ordinary(real, "measure")]
+    return [each.post.text or "" for each in load_corpus() if each.kind == "ordinary"]
+
+
+def fill(bootstrap: str, topic: str, number: int, texts: list[str], *, as_they_are: bool) -> None:
+    """Send ordinary posts, keyed by author: as they are, or joined until they have about 500 bytes."""
     producer = KafkaProducer(bootstrap_servers=bootstrap, linger_ms=50, batch_size=512 * 1024, metrics_enabled=False)
     for i in range(number):
-        producer.send(topic, value=make_post(i, texts), key=f"author-{i % 5000}".encode(), partition=i % PARTITIONS)
+        post = plain_post(i, texts) if as_they_are else make_post(i, texts)
+        producer.send(topic, value=post, key=f"author-{i % 5000}".encode(), partition=i % PARTITIONS)
     producer.flush()
     producer.close()
+
+
+def plain_post(i: int, texts: list[str]) -> bytes:
+    """One ordinary post with a text as it is."""
+    post = {"id": f"x:{i}", "text": texts[(i * 7919) % len(texts)], "platform": "x", "author": f"x:{i % 5000}"}
+    return json.dumps(post, ensure_ascii=False).encode()
 
 
 def make_post(i: int, texts: list[str]) -> bytes:
@@ -85,9 +99,9 @@ def run_bare(bootstrap: str, topic: str, number: int) -> float:
     return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 
 
-def run_worker(bootstrap: str, prefix: str, number: int) -> dict[str, Any]:
+def run_worker(bootstrap: str, prefix: str, number: int, point: str) -> dict[str, Any]:
     """Return a worker's posts a second, its stages, CPU seconds and peak memory."""
-    process = WorkerProcess(bootstrap, prefix, uuid.uuid4().hex, group_id=uuid.uuid4().hex)
+    process = WorkerProcess(bootstrap, prefix, uuid.uuid4().hex, group_id=uuid.uuid4().hex, operating_point=point)
     process.wait_until_started()
     first = began = None
     while True:
@@ -164,15 +178,18 @@ def main() -> None:
     parser.add_argument("--posts", type=int, default=300_000)
     parser.add_argument("--pairs", type=int, default=5)
     parser.add_argument("--latency-seconds", type=float, default=20)
+    parser.add_argument("--operating-point", default="balanced", choices=["all", "balanced", "firehose"])
+    parser.add_argument("--real", type=Path, help="JSON lines of real ordinary posts, sent as they are")
     options = parser.parse_args()
     with ApacheKafka() as broker:
         bootstrap, prefix = broker.bootstrap_servers, "bench."
         create_topics(KafkaConnection(bootstrap), prefix, partitions=PARTITIONS)
-        fill(bootstrap, f"{prefix}posts", options.posts)
+        texts = ordinary_texts(options.real)
+        fill(bootstrap, f"{prefix}posts", options.posts, texts, as_they_are=options.real is not None)
         pairs = []
         for number in range(options.pairs):
             bare = run_bare(bootstrap, f"{prefix}posts", options.posts)
-            found = run_worker(bootstrap, prefix, options.posts)
+            found = run_worker(bootstrap, prefix, options.posts, options.operating_point)
             pairs.append((bare, found))
             print(f"pair {number + 1}: bare loop {bare:,.0f} posts/s; worker {json.dumps(found)}", flush=True)
         ratio = statistics.median(found["rate"] / bare for bare, found in pairs)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from classifier.training.corpus import CORPUS, LabelledPost, load_corpus
@@ -12,6 +14,8 @@ from classifier.training.corpus_check import (
     check_near_duplicates,
     check_post,
 )
+from classifier.training.ordinary import read_all
+from ingest.post import Post
 
 POSTS = load_corpus()
 LANGUAGES = sorted({post.language for post in POSTS})
@@ -40,3 +44,25 @@ def test_a_group_has_one_label_and_no_two_posts_are_nearly_the_same(language: st
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_contacts_prices_emoji_and_length_do_not_give_the_label_away(language: str) -> None:
     assert check_balance(of(language), 0.15 if language in MAIN_LANGUAGES else 0.20) == []
+
+
+# The ordinary posts beside it
+
+
+ORDINARY = sorted((CORPUS / "ordinary").glob("*.jsonl"))
+
+
+@pytest.mark.parametrize("file", ORDINARY, ids=lambda file: file.stem)
+def test_ordinary_posts_are_of_one_language_and_name_only_reserved_numbers_and_handles(file: Path) -> None:
+    found = list(read_all(file))
+    assert {post.lang for post in found} == {file.stem}
+    posts = [
+        LabelledPost(Post(id=f"{file.stem}-{i}", text=post.text, lang=post.lang), "none", "ordinary", f"o{i}", "", ())
+        for i, post in enumerate(found)
+    ]
+    assert [problem for post in posts for problem in check_post(post)] == []
+    assert check_near_duplicates([*posts, *of(file.stem)]) == []
+
+
+def test_there_are_ordinary_posts_where_the_real_ones_are_few() -> None:
+    assert {file.stem for file in ORDINARY} >= {"ckb", "kmr", "ps", "fa", "prs", "tr", "sq", "vi"}

@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from classifier.encoder import Encoder, EncoderConfig
+from classifier.artefact import EncoderConfig
+from classifier.encoder import Encoder, find_evidence
 from classifier.errors import ModelError
 from classifier.training.corpus import CorpusLine, LabelledPost, parse
-from classifier.training.encoder_export import Drift, drift, export, read_encoder_config
+from classifier.training.encoder_export import Drift, drift, export
 from classifier.training.encoder_model import TAGS, build, evenly_spaced, load_encoder, restore, save
 from ingest.post import Post
 
@@ -67,7 +68,7 @@ def trained(backbone: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def exported(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Drift]:
+def exported(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, EncoderConfig, Drift]:
     """The served files and how far they are from the exact ones."""
     out = tmp_path_factory.mktemp("exported")
     labels: list[Any] = ["smuggling_advert", "false_promise", "none"]
@@ -75,13 +76,13 @@ def exported(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[P
     for i, text in enumerate(TEXTS * 2):
         marked = f"[[route:{text or 'x'}]]" if i % 3 < 2 else text
         posts.append(parse(CorpusLine(f"x-{i}", labels[i % 3], "lorry", f"g{i}", "en", marked)))
-    return out, export(trained, out, posts, posts, lambda _: None)
+    return out, *export(trained, out, posts, posts, lambda _: None)
 
 
 @pytest.fixture(scope="module")
-def encoder(exported: tuple[Path, Drift]) -> Encoder:
-    directory, _ = exported
-    return Encoder.load(directory, read_encoder_config(directory), threads=1)
+def encoder(exported: tuple[Path, EncoderConfig, Drift]) -> Encoder:
+    directory, config, _ = exported
+    return Encoder.load(directory, config, threads=1)
 
 
 def _posts(texts: list[str]) -> list[Post]:
@@ -125,8 +126,8 @@ def test_no_posts(encoder: Encoder) -> None:
     assert encoder.read([]).probabilities().shape == (0, 2)
 
 
-def test_eight_bits_stay_near(exported: tuple[Path, Drift]) -> None:
-    _, found = exported
+def test_eight_bits_stay_near(exported: tuple[Path, EncoderConfig, Drift]) -> None:
+    _, _, found = exported
     assert found.posts == 2 * len(TEXTS)
     assert found.largest < found.spread
 
@@ -138,16 +139,18 @@ def test_drift_counts_changed_decisions() -> None:
 
 
 @pytest.mark.parametrize("name", ["encoder.onnx", "tokenizer.json"])
-def test_a_damaged_file_is_refused_by_name(exported: tuple[Path, Drift], tmp_path: Path, name: str) -> None:
-    directory, _ = exported
+def test_a_damaged_file_is_refused_by_name(
+    exported: tuple[Path, EncoderConfig, Drift], tmp_path: Path, name: str
+) -> None:
+    directory, config, _ = exported
     shutil.copytree(directory, tmp_path / "model")
     whole = (tmp_path / "model" / name).read_bytes()
     (tmp_path / "model" / name).write_bytes(whole[: len(whole) // 2])
     with pytest.raises(ModelError, match=name):
-        Encoder.load(tmp_path / "model", read_encoder_config(directory))
+        Encoder.load(tmp_path / "model", config)
     (tmp_path / "model" / name).unlink()
     with pytest.raises(ModelError, match=name):
-        Encoder.load(tmp_path / "model", read_encoder_config(directory))
+        Encoder.load(tmp_path / "model", config)
 
 
 def test_what_was_saved_is_restored(trained: Path) -> None:
@@ -165,5 +168,13 @@ def test_layers_are_evenly_spaced(layers: int, of: int, chosen: list[int]) -> No
     assert evenly_spaced(layers, of) == chosen
 
 
-def test_the_config_refuses_unknown_fields() -> None:
-    assert EncoderConfig.__struct_config__.forbid_unknown_fields
+def test_a_flag_always_has_evidence(encoder: Encoder) -> None:
+    """Even where no tag reaches its threshold: the likeliest word is shown."""
+    posts = _posts([text for text in TEXTS if text.strip()])
+    reading = encoder.read(posts)
+    sure = [np.tile(np.array([9.0, *[-9.0] * (len(TAGS) - 1)], np.float32), (len(tags), 1)) for tags in reading.tags]
+    for i, post in enumerate(posts):
+        sure[i][0, 3] = -8.0
+        found = find_evidence(reading.posts[i], sure[i], TAGS, 0.5)
+        assert [each.kind for each in found] == [TAGS[3]]
+        assert (post.text or "")[found[0].start : found[0].end] == found[0].text
