@@ -17,6 +17,7 @@ from classifier.cascade import Cascade, OperatingPoint, load_classifier
 from classifier.evaluation.baselines import Scorer, keyword_scorer, tfidf_scorer
 from classifier.evaluation.intervals import Proportion, clopper_pearson, wilson
 from classifier.evaluation.measures import Bin, Overlap, calibration_error, reliability, span_overlap
+from classifier.policy import Policy
 from classifier.training.corpus import CORPUS, LabelledPost, load_corpus, select
 from classifier.training.disguise import DISGUISES, disguise_post
 from classifier.training.ordinary import OrdinaryPost, as_posts, read_ordinary
@@ -183,7 +184,7 @@ def evaluate(files: EvaluationFiles, report: Report) -> Evaluation:
         evidence_by_kind=_evidence(test, on_test, by_kind=True),
         flagged_with_evidence=wilson(sum(map(bool, on_test.evidence.values())), len(on_test.evidence)),
         alone_as_in_a_batch=_alone(served, [*posts, *common[: files.alone]], report) if files.alone else None,
-        int8_as_fp32=_int8_as_fp32(files, posts, on_test, report),
+        int8_as_fp32=_int8_as_fp32(files, served, posts, on_test, report),
         posts_per_second=_speed(files, served, common or posts, report),
     )
 
@@ -343,7 +344,9 @@ def _rival(
     return _row(name, test, labels(scorer([post.post for post in test])), labels(common))
 
 
-def _int8_as_fp32(files: EvaluationFiles, posts: Sequence[Post], judged: Judged, report: Report) -> Proportion | None:
+def _int8_as_fp32(
+    files: EvaluationFiles, served: Cascade, posts: Sequence[Post], judged: Judged, report: Report
+) -> Proportion | None:
     """Compare decisions at the served thresholds: the served model, and the same network in fp32 by torch."""
     config = read_config(files.model)
     if files.work is None or config.encoder is None:
@@ -354,9 +357,8 @@ def _int8_as_fp32(files: EvaluationFiles, posts: Sequence[Post], judged: Judged,
     slopes = np.array([each.slope for each in config.encoder.calibrations])
     intercepts = np.array([each.intercept for each in config.encoder.calibrations])
     exact = 1 / (1 + np.exp(-(slopes * network_scorer(files.work / "student")(posts) + intercepts)))
-    limits = np.array([config.thresholds[label].default for label in POSITIVE_LABELS])
-    reached = exact >= limits
-    labels = np.where(reached[:, 0], 0, np.where(reached[:, 1], 1, NONE))
+    languages, _, names = served.languages_and_screen(posts)
+    labels, _ = Policy(config.thresholds, names).decide(exact, languages)
     return wilson(int((labels == judged.labels).sum()), len(posts))
 
 

@@ -15,7 +15,7 @@ from classifier.evaluation.intervals import clopper_pearson
 from classifier.verdict import POSITIVE_LABELS, Verdicts
 from ingest.post import Post
 
-MIN_POSTS = 500
+MIN_POSTS = 200
 """A language has thresholds of its own where there are so many ordinary posts of it."""
 LOOK_ALIKE_SHARE = 0.015
 """Share of look-alikes, which share every word with an advert, that a label may be given to."""
