@@ -73,7 +73,7 @@ def demo(
         float | None, typer.Option(min=0.1, help="Feed for so long, then end and count; until Ctrl-C if not given.")
     ] = None,
     broker: Annotated[str | None, typer.Option(help="Use this broker instead of starting one, HOST:PORT.")] = None,
-    rate: Annotated[int, typer.Option(min=1, help="Posts a second to feed.")] = 2_000,
+    rate: Annotated[int, typer.Option(min=1, help="Posts a second to feed.")] = 1_000,
     metrics_port: Annotated[int, typer.Option(min=0, max=65535, help="Port of /metrics; 0 takes a free one.")] = 9464,
     plain: Annotated[bool, typer.Option("--plain", help="Lines instead of a live view.")] = False,
 ) -> None:

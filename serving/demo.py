@@ -45,7 +45,7 @@ class DemoOptions:
 
     seconds: float | None = None
     broker: str | None = None
-    rate: int = 2_000
+    rate: int = 1_000
     metrics_port: int = 9464
     plain: bool = False
 

@@ -18,8 +18,8 @@ from typing import Any
 
 from kafka import KafkaProducer
 
-from classifier.training.corpus import load_corpus
-from classifier.training.ordinary import read_ordinary
+from classifier.training.corpus import CORPUS
+from classifier.training.ordinary import read_ordinary, read_own
 from ingest.kafka_connection import KafkaConnection
 from ingest.kafka_topics import create_topics
 from serving.local_broker import ApacheKafka
@@ -50,10 +50,10 @@ consumer.close(autocommit=False)
 
 
 def ordinary_texts(real: Path | None) -> list[str]:
-    """The texts of real ordinary posts that nothing was trained on, or else of the corpus."""
+    """The texts of real ordinary posts that nothing was trained on, or else our own."""
     if real is not None:
         return [post.text for post in read_ordinary(real, "measure")]
-    return [each.post.text or "" for each in load_corpus() if each.kind == "ordinary"]
+    return [post.text for post in read_own(CORPUS)]
 
 
 def fill(bootstrap: str, topic: str, number: int, texts: list[str], *, as_they_are: bool) -> None:
@@ -137,7 +137,7 @@ def measure_latency(bootstrap: str, rate: float, seconds: float) -> dict[str, fl
     """Offer posts at a fixed rate to one worker; return latency quantiles in seconds, from the worker's histogram."""
     prefix = f"latency-{uuid.uuid4().hex[:8]}."
     create_topics(KafkaConnection(bootstrap), prefix, partitions=PARTITIONS)
-    texts = [each.post.text or "" for each in load_corpus() if each.kind == "ordinary"]
+    texts = ordinary_texts(None)
     values = [make_post(i, texts) for i in range(5_000)]
     process = WorkerProcess(bootstrap, prefix, "latency", group_id=uuid.uuid4().hex)
     process.wait_until_started()
