@@ -87,7 +87,7 @@ def test_what_is_counted_is_what_became_of_the_records() -> None:
     bench.worker.run()
     labels = {"language": "en", "label": "smuggling_advert"}
     assert bench.value("posts_flagged_total", **labels) == 1
-    assert bench.value("posts_scored_total", stage="screen", **labels) == 1
+    assert bench.value("posts_scored_total", stage="encoder", **labels) == 1
     assert bench.value("posts_scored_total", stage="screen", language="en", label="none") == 1
     assert bench.value("posts_flagged_total", language="en", label="none") == 0
     assert bench.value("dead_letters_total", reason="invalid_json", stage="decode") == 1
