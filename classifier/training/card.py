@@ -10,7 +10,7 @@ from classifier.training.corpus import LabelledPost
 
 _TEXT = """\
 ---
-license: apache-2.0
+license: cc-by-4.0
 language: [{languages}]
 tags: [text-classification, token-classification, content-moderation, onnx]
 pipeline_tag: text-classification
