@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TypeVar, get_args
 
@@ -21,6 +22,9 @@ SUMS_NAME = "SHA256SUMS"
 CONFIG_NAME = "config.json"
 FORMAT = 2
 
+TAGS: tuple[str, ...] = ("O", *get_args(EvidenceKind))
+"""What the encoder tells apart of each token; 0 is no evidence."""
+
 T = TypeVar("T")
 
 
@@ -29,6 +33,13 @@ class Calibration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     slope: float
     intercept: float
+
+
+def probabilities(scores: NDArray[np.float64], calibrations: Sequence[Calibration]) -> NDArray[np.float64]:
+    """Turn raw scores, shape [posts, labels], into calibrated probabilities of the same shape."""
+    slopes = np.array([each.slope for each in calibrations])
+    intercepts = np.array([each.intercept for each in calibrations])
+    return np.asarray(1 / (1 + np.exp(-np.clip(slopes * scores + intercepts, -50, 50))), np.float64)
 
 
 class Thresholds(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -158,6 +169,12 @@ def write_sums(directory: Path) -> None:
     (directory / SUMS_NAME).write_text("".join(lines))
 
 
+def write_config(directory: Path, config: ModelConfig) -> None:
+    """Write a model's config; the list of sums is the caller's to write when all files are there."""
+    content = msgspec.json.format(msgspec.json.encode(config), indent=2)
+    (directory / CONFIG_NAME).write_bytes(content + b"\n")
+
+
 def read_config(directory: Path) -> ModelConfig:
     """Read a model's config.
 
@@ -184,4 +201,4 @@ def read_config(directory: Path) -> ModelConfig:
 
 
 def _fits(encoder: EncoderConfig) -> bool:
-    return len(encoder.calibrations) == len(POSITIVE_LABELS) and encoder.tags == ["O", *get_args(EvidenceKind)]
+    return len(encoder.calibrations) == len(POSITIVE_LABELS) and encoder.tags == list(TAGS)

@@ -136,7 +136,7 @@ class Cascade:
         stages = np.full(len(posts), _SCREEN, np.int8)
         reading, passed, seconds = None, np.zeros(0, np.int64), 0.0
         if self._reader is not None:
-            passed = np.flatnonzero(scores.max(axis=1, initial=0.0) >= self._gates[languages])
+            passed = np.flatnonzero(self._reach_gate(languages, scores))
             began = time.perf_counter()
             if passed.size:
                 reading = self._reader.read([posts[i] for i in passed.tolist()])
@@ -174,10 +174,11 @@ class Cascade:
 
     def passes(self, posts: Sequence[Post]) -> NDArray[np.bool_]:
         """Say which posts the screen lets pass to the reader, shape [posts]."""
-        if not posts:
-            return np.zeros(0, bool)
         languages, scores, _ = self.languages_and_screen(posts)
-        return np.asarray(scores.max(axis=1) >= self._gates[languages], bool)
+        return self._reach_gate(languages, scores)
+
+    def _reach_gate(self, languages: NDArray[np.int8], scores: NDArray[np.float64]) -> NDArray[np.bool_]:
+        return np.asarray(scores.max(axis=1, initial=0.0) >= self._gates[languages], bool)
 
     def _explain(
         self, post: Post, label: int, scores: NDArray[np.float64], threshold: float, evidence: list[Evidence]

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from classifier.artefact import EncoderConfig, read_file
-from classifier.encoder_input import Token, TokenisedPost, special_tokens, tokenise, windows
+from classifier.artefact import EncoderConfig, probabilities, read_file
+from classifier.encoder_input import Token, TokenisedPost, special_tokens, tokenise, window_ids, windows
 from classifier.errors import ModelError
 from classifier.verdict import POSITIVE_LABELS, Evidence, EvidenceKind
 from ingest.post import Post
@@ -64,9 +64,7 @@ class EncoderReading:
 
     def probabilities(self) -> NDArray[np.float64]:
         """Calibrated probabilities of both labels, shape [n, 2]."""
-        slopes = np.array([each.slope for each in self.config.calibrations])
-        intercepts = np.array([each.intercept for each in self.config.calibrations])
-        return np.asarray(1 / (1 + np.exp(-np.clip(slopes * self.logits + intercepts, -50, 50))), np.float64)
+        return probabilities(self.logits, self.config.calibrations)
 
     def evidence(self, i: int) -> list[Evidence]:
         """Return the words that gave post i away."""
@@ -134,11 +132,16 @@ class Encoder:
         ids = np.full((len(batch), batch[0].length), self._special.pad, np.int64)
         mask = np.zeros_like(ids)
         for row, window in enumerate(batch):
-            tokens = [token.id for token in posts[window.post].tokens[window.start : window.end]]
-            ids[row, : len(tokens) + 2] = (self._special.opening, *tokens, self._special.closing)
-            mask[row, : len(tokens) + 2] = 1
+            inside = window_ids(posts[window.post], window.start, window.end, self._special)
+            ids[row, : len(inside)] = inside
+            mask[row, : len(inside)] = 1
         labels, tags = self._session.run(None, {"input_ids": ids, "attention_mask": mask})
         return cast(Floats, labels), cast(Floats, tags)
+
+
+def padded_length(tokens: int) -> int:
+    """Return the length that a window of so many tokens, those at its ends included, is padded to."""
+    return next(bucket for bucket in BUCKETS if bucket >= tokens)
 
 
 def _batches(posts: Sequence[TokenisedPost]) -> Iterator[list[Window]]:
@@ -146,7 +149,7 @@ def _batches(posts: Sequence[TokenisedPost]) -> Iterator[list[Window]]:
     buckets: dict[int, list[Window]] = defaultdict(list)
     for i, post in enumerate(posts):
         for start, end in windows(len(post.tokens)):
-            length = next(bucket for bucket in BUCKETS if bucket >= end - start + 2)
+            length = padded_length(end - start + 2)
             buckets[length].append(Window(i, start, end, length))
     for length in sorted(buckets):
         found = buckets[length]

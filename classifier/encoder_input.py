@@ -106,6 +106,11 @@ def trim(text: str, start: int, end: int) -> tuple[int, int]:
     return start, end
 
 
+def window_ids(post: TokenisedPost, start: int, end: int, special: Special) -> list[int]:
+    """Return the ids of a window over the tokens `start` to `end`, with the two that open and close it."""
+    return [special.opening, *(token.id for token in post.tokens[start:end]), special.closing]
+
+
 def windows(tokens: int) -> Iterator[tuple[int, int]]:
     """Yield where the windows over so many tokens begin and end: at least one, each overlapping the one before."""
     room = MAX_TOKENS - 2

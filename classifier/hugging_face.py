@@ -1,8 +1,9 @@
 """Any Hugging Face sequence classifier as the last tier, run by transformers, on a GPU where there is one.
 
 Screen, languages and gates are those of the shipped model. The classifier's `id2label` must name both of our labels.
-Thresholds are those of its `config.json`, under `falsepassage`, or else `DEFAULT_THRESHOLD` for both labels: set them
-with `falsepassage calibrate`. It has no tags, so evidence is what can be told by its form.
+Thresholds are those of its `config.json`, under `falsepassage`, or else `DEFAULT_THRESHOLD` for both labels
+(`falsepassage calibrate` knows our own layout only, so set them by hand). It has no tags, so evidence is what can be
+told by its form.
 """
 
 from __future__ import annotations

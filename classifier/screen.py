@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from classifier import ngrams
-from classifier.artefact import ScreenConfig, read_weights
+from classifier.artefact import ScreenConfig, probabilities, read_weights
 from classifier.errors import ModelError
 from classifier.text import Reading, align, read
 from classifier.verdict import POSITIVE_LABELS
@@ -41,8 +41,6 @@ class Screen:
         first, second = weights.astype(np.int64)
         self._packed = first * _LOW + second
         self._packed[0] = 0
-        self._slopes = np.array([each.slope for each in config.calibrations])
-        self._intercepts = np.array([each.intercept for each in config.calibrations])
 
     @classmethod
     def load(cls, directory: Path, config: ScreenConfig) -> Screen:
@@ -77,8 +75,7 @@ class Screen:
 
     def probabilities(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
         """Turn raw scores into calibrated probabilities of the same shape."""
-        logits: NDArray[np.float64] = np.clip(self._slopes * scores + self._intercepts, -50, 50)
-        return np.asarray(1 / (1 + np.exp(-logits)), np.float64)
+        return probabilities(scores, self.config.calibrations)
 
     def _weights_at(self, reading: Reading) -> NDArray[np.int64]:
         """Sum, for each position, the packed weights of the n-grams that begin there."""

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from classifier.cascade import SHIPPED_MODEL
+from classifier.cascade import DEFAULT_OPERATING_POINT, SHIPPED_MODEL, OperatingPoint
 from ingest.kafka_connection import KafkaConnection
 from ingest.topics import DEFAULT_PREFIX, TopicSpec
 from serving.errors import SettingsError
@@ -72,11 +72,11 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         str, _described("Directory of the model, or a Hugging Face sequence classifier, by directory or name.")
     ] = str(SHIPPED_MODEL)
     operating_point: Annotated[
-        Literal["all", "balanced", "firehose"],
+        OperatingPoint,
         _described(
             "How many posts go beyond the screen to the encoder: all, the likeliest 3 % or the likeliest 0.5 %."
         ),
-    ] = "balanced"
+    ] = DEFAULT_OPERATING_POINT
     encoder_threads: Annotated[
         int, msgspec.Meta(ge=0), _described("Threads of the encoder; 0 takes one for each core.")
     ] = 0

@@ -7,27 +7,28 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import get_args
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from classifier.artefact import read_config
+from classifier.artefact import probabilities, read_config
 from classifier.cascade import Cascade, OperatingPoint, load_classifier
 from classifier.evaluation.baselines import Scorer, keyword_scorer, tfidf_scorer
 from classifier.evaluation.intervals import Proportion, clopper_pearson, wilson
 from classifier.evaluation.measures import Bin, Overlap, calibration_error, reliability, span_overlap
 from classifier.policy import Policy
-from classifier.training.corpus import CORPUS, LabelledPost, load_corpus, select
+from classifier.training.corpus import CORPUS, LabelledPost, labels_of, load_corpus, select
 from classifier.training.disguise import DISGUISES, disguise_post
-from classifier.training.ordinary import OrdinaryPost, as_posts, read_ordinary
+from classifier.training.encoder_train import STUDENT, TEACHER
+from classifier.training.ordinary import OrdinaryPost, as_posts, language_name, read_ordinary
 from classifier.training.thresholds import CHUNK, Scored, set_thresholds
-from classifier.training.train import labels_of, language_name
 from classifier.verdict import LABELS, NONE, POSITIVE_LABELS, Evidence, Verdict
 from ingest.post import Post
 
 _TEACHER_READS = 20
-POINTS: tuple[OperatingPoint, ...] = ("all", "balanced", "firehose")
+POINTS: tuple[OperatingPoint, ...] = get_args(OperatingPoint)
 Report = Callable[[str], None]
 
 
@@ -69,7 +70,7 @@ class ScreenAt(msgspec.Struct, frozen=True):
 
 
 class Evaluation(msgspec.Struct, frozen=True):
-    """All that is measured; `docs/evaluation.md` is this in words and pictures."""
+    """All that is measured; `docs/evaluation/evaluation.md` is this in words and pictures."""
 
     model_version: str
     sha256: str
@@ -148,23 +149,25 @@ def evaluate(files: EvaluationFiles, report: Report) -> Evaluation:
     posts = [post.post for post in test]
     real = list(read_ordinary(files.real, "measure")) if files.real else []
     common = as_posts(real)
-    served = load_classifier(files.model, "all")
+    learnt = list(read_ordinary(files.real, "train")) if files.real else []
+    points = {point: load_classifier(files.model, point) for point in POINTS}
+    served = points["all"]
     report(f"{len(posts):,} test posts, {len(common):,} real ones")
     on_test, on_real = judge(served, posts), judge(served, common, report)
-    passes = {point: (_passes(files.model, point, posts), _passes(files.model, point, common)) for point in POINTS}
+    passes = {point: (each.passes(posts), each.passes(common)) for point, each in points.items()}
     truth = labels_of(test)
     rows = []
     for point in POINTS:
         seen, seen_real = passes[point]
         labels = np.where(seen, on_test.labels, NONE)
         rows.append(_row(f"False Passage, {point}", test, labels, np.where(seen_real, on_real.labels, NONE)))
-    rows += _rivals(files, corpus, test, real, report)
+    rows += _rivals(files, served, corpus, learnt, test, real, report)
     return Evaluation(
         model_version=served.version,
         sha256=served.sha256,
         test_posts=len(test),
         real_posts=len(real),
-        learnt_posts=sum(1 for _ in read_ordinary(files.real, "train")) if files.real else 0,
+        learnt_posts=len(learnt),
         systems=rows,
         labels={label: _per_label(i, truth, on_test) for i, label in enumerate(POSITIVE_LABELS)},
         languages={
@@ -257,10 +260,6 @@ def _disguised(
     return found
 
 
-def _passes(model: Path, point: OperatingPoint, posts: Sequence[Post]) -> NDArray[np.bool_]:
-    return load_classifier(model, point).passes(posts)
-
-
 def _screen_at(
     seen: NDArray[np.bool_], seen_real: NDArray[np.bool_], truth: NDArray[np.int8], labels: NDArray[np.int8]
 ) -> ScreenAt:
@@ -293,20 +292,20 @@ def _alone(classifier: Cascade, posts: Sequence[Post], report: Report) -> Propor
 
 def _rivals(
     files: EvaluationFiles,
+    served: Cascade,
     corpus: Sequence[LabelledPost],
+    learnt: Sequence[OrdinaryPost],
     test: Sequence[LabelledPost],
     real: Sequence[OrdinaryPost],
     report: Report,
 ) -> list[Row]:
-    learnt = list(read_ordinary(files.real, "train")) if files.real else []
-    served = load_classifier(files.model, "all")
     systems: dict[str, Scorer] = {
         "list of words": keyword_scorer(),
         "TF-IDF and logistic regression": tfidf_scorer(select(corpus, "train"), learnt),
         "the screen alone": lambda posts: served.languages_and_screen(posts)[1],
     }
     if files.work is not None:
-        systems[f"all layers of the encoder (every {_TEACHER_READS}th real post)"] = _network(files.work / "teacher")
+        systems[f"all layers of the encoder (every {_TEACHER_READS}th real post)"] = _network(files.work / TEACHER)
     rows = []
     for name, scorer in systems.items():
         report(f"measuring {name}")
@@ -354,9 +353,7 @@ def _int8_as_fp32(
     from classifier.evaluation.teacher import network_scorer
 
     report("comparing int8 with fp32")
-    slopes = np.array([each.slope for each in config.encoder.calibrations])
-    intercepts = np.array([each.intercept for each in config.encoder.calibrations])
-    exact = 1 / (1 + np.exp(-(slopes * network_scorer(files.work / "student")(posts) + intercepts)))
+    exact = probabilities(network_scorer(files.work / STUDENT)(posts), config.encoder.calibrations)
     languages, _, names = served.languages_and_screen(posts)
     labels, _ = Policy(config.thresholds, names).decide(exact, languages)
     return wilson(int((labels == judged.labels).sum()), len(posts))
@@ -380,5 +377,5 @@ def _speed(files: EvaluationFiles, served: Cascade, posts: Sequence[Post], repor
 
             name = "the encoder with 12 layers, in a transformers pipeline, fp32"
             texts = [post.text or "" for post in some[:500]]
-            found.setdefault(name, []).append(pipeline_speed(files.work / "teacher", texts, threads=2))
+            found.setdefault(name, []).append(pipeline_speed(files.work / TEACHER, texts, threads=2))
     return {name: float(np.median(rates)) for name, rates in found.items()}

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from classifier.encoder_input import special_tokens, tokenise, windows
+from classifier.encoder_input import special_tokens, tokenise, window_ids, windows
 from classifier.training.encoder_model import restore
 from classifier.verdict import POSITIVE_LABELS
 from ingest.post import Post
@@ -25,19 +25,19 @@ def network_scorer(directory: Path) -> Callable[[Sequence[Post]], NDArray[np.flo
 
     model = restore(directory)
     tokenizer = Tokenizer.from_file(str(directory / "tokenizer.json"))
-    opening, closing, pad = special_tokens(tokenizer)
+    special = special_tokens(tokenizer)
 
     def score(posts: Sequence[Post]) -> NDArray[np.float64]:
         rows: list[tuple[int, list[int]]] = []
         for i, post in enumerate(tokenise(tokenizer, posts)):
             for start, end in windows(len(post.tokens)):
-                rows.append((i, [opening, *(token.id for token in post.tokens[start:end]), closing]))
+                rows.append((i, window_ids(post, start, end, special)))
         rows.sort(key=lambda row: len(row[1]))
         logits = np.full((len(posts), len(POSITIVE_LABELS)), -np.inf)
         for at in range(0, len(rows), BATCH):
             group = rows[at : at + BATCH]
             width = len(group[-1][1])
-            ids = torch.tensor([each + [pad] * (width - len(each)) for _, each in group])
+            ids = torch.tensor([each + [special.pad] * (width - len(each)) for _, each in group])
             mask = torch.tensor([[1] * len(each) + [0] * (width - len(each)) for _, each in group])
             with torch.inference_mode():
                 found = model(ids, mask)[0].numpy()

@@ -45,9 +45,7 @@ def calibrate_model(
     if out.exists():
         raise TrainingError(f"{out}: is there already; name a directory that is not")
     shutil.copytree(model, out)
-    config = artefact.read_config(out)
-    changed = msgspec.structs.replace(config, thresholds=thresholds)
-    (out / artefact.CONFIG_NAME).write_bytes(msgspec.json.format(msgspec.json.encode(changed), indent=2) + b"\n")
+    artefact.write_config(out, msgspec.structs.replace(artefact.read_config(out), thresholds=thresholds))
     artefact.write_sums(out)
     load_classifier(out)
     report(f"written to {out}; use it with FALSEPASSAGE_MODEL={out}")

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Literal, cast, get_args
 
 import msgspec
+import numpy as np
+from numpy.typing import NDArray
 
 from classifier.errors import CorpusError
-from classifier.verdict import EvidenceKind, Label
+from classifier.verdict import LABELS, EvidenceKind, Label
 from ingest.post import Post
 
 CORPUS = Path(__file__).parent.parent / "corpus"
@@ -123,6 +125,11 @@ def strip_markup(marked: str, field: str) -> tuple[str, list[Span]]:
     if "[[" in plain or "]]" in plain:
         raise CorpusError("a mark is not closed, or one lies inside another")
     return plain, spans
+
+
+def labels_of(posts: Sequence[LabelledPost]) -> NDArray[np.int8]:
+    """Return the posts' labels as indexes into `LABELS`, shape [posts]."""
+    return np.array([LABELS.index(post.label) for post in posts], np.int8)
 
 
 def split_of(post: LabelledPost, salt: str = "") -> Split:

@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from classifier.encoder_input import fields_of
 from classifier.training.corpus import LabelledPost, Span
 
 
@@ -59,9 +60,7 @@ def apply(text: str, spans: Sequence[Span], edits: Sequence[Edit]) -> tuple[str,
 
 def disguise_post(post: LabelledPost, edit: Disguise, rng: random.Random) -> LabelledPost:
     """Put a disguise on every field of `post`."""
-    fields = {"text": post.post.text or ""} | {
-        f"media_text/{i}": text for i, text in enumerate(post.post.media_text or ())
-    }
+    fields = dict(fields_of(post.post))
     spans: list[Span] = []
     new: dict[str, str] = {}
     for name, text in fields.items():

@@ -11,10 +11,10 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from classifier.encoder_input import TokenisedPost, special_tokens, tokenise, windows
+from classifier.artefact import TAGS
+from classifier.encoder_input import TokenisedPost, special_tokens, tokenise, window_ids, windows
 from classifier.training.corpus import LabelledPost, Span
 from classifier.training.disguise import apply, disguise, disguise_post, drop_masks, vary_contacts
-from classifier.training.encoder_model import TAGS
 from classifier.verdict import POSITIVE_LABELS
 from ingest.post import Post
 
@@ -110,7 +110,7 @@ def into_picture(post: LabelledPost) -> LabelledPost:
 def examples_of(tokenizer: Tokenizer, posts: Sequence[LabelledPost], kinds: Sequence[str] = ()) -> list[Example]:
     """Turn posts into examples; a long positive post is read by the windows that have evidence in them."""
     found = []
-    opening, closing, _ = special_tokens(tokenizer)
+    special = special_tokens(tokenizer)
     number = {kind: i for i, kind in enumerate(kinds)}
     for i, (post, tokenised) in enumerate(zip(posts, tokenise(tokenizer, [post.post for post in posts]), strict=True)):
         tags = tags_of(post, tokenised)
@@ -119,7 +119,7 @@ def examples_of(tokenizer: Tokenizer, posts: Sequence[LabelledPost], kinds: Sequ
             inside = tags[start:end]
             if start and any(labels) and not any(inside):
                 continue  # nothing in it says what the post is
-            ids = [opening, *(token.id for token in tokenised.tokens[start:end]), closing]
+            ids = window_ids(tokenised, start, end, special)
             learnt = [IGNORED, *(inside if any(labels) else [IGNORED] * len(inside)), IGNORED]
             found.append(Example(ids, learnt, labels, number.get(post.kind, IGNORED), i))
     return found

@@ -21,12 +21,12 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from classifier.artefact import Calibration, EncoderConfig
-from classifier.encoder import BUCKETS, Encoder
-from classifier.encoder_input import special_tokens, tokenise, windows
+from classifier.artefact import TAGS, Calibration, EncoderConfig
+from classifier.encoder import Encoder, padded_length
+from classifier.encoder_input import special_tokens, tokenise, window_ids, windows
 from classifier.training.corpus import LabelledPost
 from classifier.training.encoder_examples import collate, examples_of
-from classifier.training.encoder_model import TAGS, restore
+from classifier.training.encoder_model import restore
 from classifier.training.screen import calibrate
 from classifier.training.smooth import smooth
 from classifier.verdict import POSITIVE_LABELS
@@ -208,15 +208,15 @@ def _reader(tokenizer: Tokenizer, posts: Sequence[LabelledPost]) -> Any:
     """Give the posts to the calibration one by one, padded as in serving."""
     from onnxruntime.quantization import CalibrationDataReader
 
-    opening, closing, pad = special_tokens(tokenizer)
+    special = special_tokens(tokenizer)
 
     def inputs() -> Iterator[dict[str, NDArray[np.int64]]]:
         for post in tokenise(tokenizer, [post.post for post in posts]):
             for start, end in windows(len(post.tokens)):
-                ids = [opening, *(token.id for token in post.tokens[start:end]), closing]
-                room = next(bucket for bucket in BUCKETS if bucket >= len(ids)) - len(ids)
+                ids = window_ids(post, start, end, special)
+                room = padded_length(len(ids)) - len(ids)
                 yield {
-                    "input_ids": np.array([ids + [pad] * room], np.int64),
+                    "input_ids": np.array([ids + [special.pad] * room], np.int64),
                     "attention_mask": np.array([[1] * len(ids) + [0] * room], np.int64),
                 }
 

@@ -9,16 +9,14 @@ import copy
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any
 
+from classifier.artefact import TAGS
 from classifier.errors import TrainingError
-from classifier.verdict import POSITIVE_LABELS, EvidenceKind
+from classifier.verdict import POSITIVE_LABELS
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
-
-TAGS: tuple[str, ...] = ("O", *get_args(EvidenceKind))
-"""What the token head tells apart; 0 is no evidence."""
 
 
 def evenly_spaced(layers: int, of: int) -> list[int]:
@@ -42,12 +40,16 @@ def load_encoder(backbone: Path, layers: int | None = None) -> nn.Module:
     """
     from transformers import AutoConfig, AutoModel
 
-    config = AutoConfig.from_pretrained(backbone)
-    extra = {"add_pooling_layer": False} if config.model_type in ("bert", "roberta", "xlm-roberta") else {}
+    extra = _no_pooler(AutoConfig.from_pretrained(backbone))
     encoder: nn.Module = AutoModel.from_pretrained(backbone, attn_implementation="eager", **extra)  # quicker on a CPU
     if layers is not None:
         keep_layers(encoder, layers)
     return encoder
+
+
+def _no_pooler(config: Any) -> dict[str, bool]:
+    """Return the argument that leaves out the pooling layer, for the models that have one."""
+    return {"add_pooling_layer": False} if config.model_type in ("bert", "roberta", "xlm-roberta") else {}
 
 
 def keep_layers(encoder: Any, layers: int) -> None:
@@ -138,7 +140,6 @@ def restore(directory: Path) -> nn.Module:
 
     config = AutoConfig.from_pretrained(directory)
     from_config: Any = AutoModel.from_config
-    extra = {"add_pooling_layer": False} if config.model_type in ("bert", "roberta", "xlm-roberta") else {}
-    model = build(from_config(config, attn_implementation="eager", **extra))
+    model = build(from_config(config, attn_implementation="eager", **_no_pooler(config)))
     model.load_state_dict(load_file(directory / "model.safetensors"))
     return model.eval()

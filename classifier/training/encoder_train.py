@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from classifier.artefact import TAGS
 from classifier.clean import clean
 from classifier.encoder_input import fields_of, special_tokens
 from classifier.training import backbone as backbones
@@ -36,7 +37,7 @@ from classifier.training.encoder_examples import (
     examples_of,
     ordinary_as_labelled,
 )
-from classifier.training.encoder_model import TAGS, build, load_encoder, mean_pool, save, student_of
+from classifier.training.encoder_model import build, load_encoder, mean_pool, save, student_of
 from classifier.training.ordinary import OrdinaryPost
 from classifier.verdict import POSITIVE_LABELS
 

@@ -11,6 +11,9 @@ import msgspec
 from classifier.errors import TrainingError
 from ingest.post import Post
 
+_LANGUAGE_NAMES = {"arq": "ar", "ary": "ar", "twi": "ak"}
+"""Data sets that name a dialect, and the tag we count it under."""
+
 
 class OrdinaryPost(msgspec.Struct, frozen=True):
     """A line of a file of ordinary posts; other fields are ignored."""
@@ -52,6 +55,11 @@ def read_own(corpus: Path) -> Iterator[OrdinaryPost]:
     """Yield the ordinary posts of our own that belong to a corpus: `ordinary/*.jsonl` in its directory, if there."""
     for file in sorted((corpus / "ordinary").glob("*.jsonl")):
         yield from read_all(file)
+
+
+def language_name(name: str) -> str:
+    """Return the tag that a data set's language is counted under."""
+    return _LANGUAGE_NAMES.get(name, name)
 
 
 def as_posts(ordinary: Sequence[OrdinaryPost]) -> list[Post]:

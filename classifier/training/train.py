@@ -10,23 +10,20 @@ from pathlib import Path
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
 from classifier import artefact
 from classifier.artefact import LanguageConfig, ModelConfig, Thresholds
 from classifier.cascade import full_text, load_classifier
 from classifier.screen import Screen
 from classifier.training import card
-from classifier.training.corpus import LabelledPost, load_corpus, select
+from classifier.training.corpus import LabelledPost, labels_of, load_corpus, select
 from classifier.training.encoder_examples import ordinary_as_labelled
 from classifier.training.gates import Screened, set_gates
-from classifier.training.ordinary import OrdinaryPost, as_posts, read_ordinary, read_own
+from classifier.training.ordinary import OrdinaryPost, as_posts, language_name, read_ordinary, read_own
 from classifier.training.screen import ScreenExamples, train_language_detector, train_screen
 from classifier.training.thresholds import Scored, set_thresholds
 from classifier.verdict import LABELS, NONE, POSITIVE_LABELS
 
-_LANGUAGE_NAMES = {"arq": "ar", "ary": "ar", "twi": "ak"}
-"""Data sets that name a dialect, and the tag we count it under."""
 _LOOK_ALIKE_WEIGHT = 0.1
 """How much less a look-alike counts than an ordinary post, in the screen: telling them apart is the encoder's work."""
 PASS_SHARES = {"balanced": 0.028, "firehose": 0.0045}
@@ -86,18 +83,13 @@ def train(files: TrainingFiles, version: str, flags_per_million: float, report: 
     if files.work is not None:
         config = _add_encoder(files, fresh, config, corpus, ordinary, report)
     config = _set_policy(fresh, config, select(corpus, "calibrate"), measured or ordinary, flags_per_million, report)
-    _write_config(fresh, config)
+    artefact.write_config(fresh, config)
     (fresh / "README.md").write_text(card.render(config, corpus, len(ordinary)))
     artefact.write_sums(fresh)
     load_classifier(fresh)
     shutil.rmtree(files.out, ignore_errors=True)
     fresh.rename(files.out)
     report(f"written to {files.out}")
-
-
-def language_name(name: str) -> str:
-    """Return the tag that a data set's language is counted under."""
-    return _LANGUAGE_NAMES.get(name, name)
 
 
 def _train_screen(
@@ -108,15 +100,11 @@ def _train_screen(
     # Tweets are short, and a longer post must not look odd for its length.
     harmless += [f"{one} {other}" for one, other in zip(harmless[::4], harmless[1::4], strict=False)]
     texts = [full_text(post.post) for post in posts] + harmless
-    labels = [LABELS.index(post.label) for post in posts] + [NONE] * len(harmless)
+    labels = np.append(labels_of(posts), np.full(len(harmless), NONE, np.int8))
     look_alike = [post.label == "none" and post.kind != "ordinary" for post in posts] + [False] * len(harmless)
     weights = np.where(look_alike, _LOOK_ALIKE_WEIGHT, 1.0)
-    held_out = ScreenExamples(
-        [full_text(post.post) for post in held],
-        np.array([LABELS.index(post.label) for post in held], np.int8),
-        np.ones(len(held)),
-    )
-    return train_screen(ScreenExamples(texts, np.array(labels, np.int8), weights), held_out, seed=seed)
+    held_out = ScreenExamples([full_text(post.post) for post in held], labels_of(held), np.ones(len(held)))
+    return train_screen(ScreenExamples(texts, labels, weights), held_out, seed=seed)
 
 
 def _add_encoder(
@@ -160,18 +148,17 @@ def _set_policy(
     report: Report,
 ) -> ModelConfig:
     """Set gates and thresholds on posts that nothing was learnt from."""
-    _write_config(fresh, config)
+    artefact.write_config(fresh, config)
     artefact.write_sums(fresh)
     common = as_posts(harmless)
+    classifier = load_classifier(fresh, "all")
     if config.encoder is not None:
-        whole = load_classifier(fresh, "all")
         seen, wanted = (
-            whole.languages_and_screen(posts)
+            classifier.languages_and_screen(posts)
             for posts in (common, [post.post for post in held if post.label != "none"])
         )
         gates = set_gates(Screened(*seen[:2]), Screened(*wanted[:2]), seen[2], PASS_SHARES)
         config = msgspec.structs.replace(config, screen=msgspec.structs.replace(config.screen, gates=gates))
-    classifier = load_classifier(fresh, "all")
     report(f"reading {len(common):,} ordinary posts for the thresholds")
     thresholds, notes = set_thresholds(
         Scored.of(classifier, common),
@@ -181,13 +168,3 @@ def _set_policy(
     for note in notes:
         report(note)
     return msgspec.structs.replace(config, thresholds=thresholds)
-
-
-def _write_config(directory: Path, config: ModelConfig) -> None:
-    content = msgspec.json.format(msgspec.json.encode(config), indent=2)
-    (directory / artefact.CONFIG_NAME).write_bytes(content + b"\n")
-
-
-def labels_of(posts: Sequence[LabelledPost]) -> NDArray[np.int8]:
-    """Return the posts' labels as indexes into `LABELS`, shape [posts]."""
-    return np.array([LABELS.index(post.label) for post in posts], np.int8)

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from classifier.artefact import EncoderConfig
+from classifier.artefact import TAGS, EncoderConfig
 from classifier.encoder import Encoder, find_evidence
 from classifier.errors import ModelError
 from classifier.training.corpus import CorpusLine, LabelledPost, parse
 from classifier.training.encoder_export import Drift, drift, export
-from classifier.training.encoder_model import TAGS, build, evenly_spaced, load_encoder, restore, save
+from classifier.training.encoder_model import build, evenly_spaced, load_encoder, restore, save
 from ingest.post import Post
 
 pytest.importorskip("torch", reason="the training extra is not installed")
